@@ -1,24 +1,49 @@
 """How kernels are compiled, and where the compiled code is kept.
 
 Importing this module imports numba. Every kernel takes its decorator from here, so that the cache
-directory is set before numba reads its configuration.
+directory is set before anything is compiled.
 """
 
+import atexit
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 from pathlib import Path
 
+from lasermesh import __version__
+
 _PACKAGE = Path(__file__).parent
+_IMPORTED_HERE = re.compile(r"^from lasermesh\.([\w.]+) import", re.MULTILINE)
+
+
+def kernel_sources():
+    """Files whose edit must lead to new compiled code: the kernels, and what they take constants from."""
+    found = {_PACKAGE / "compiled.py"}
+    waiting = list(_PACKAGE.rglob("*_kernels.py"))
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            imported = _IMPORTED_HERE.findall(path.read_text(encoding="utf-8"))
+            waiting += [_PACKAGE / (module.replace(".", "/") + ".py") for module in imported]
+    return sorted(found)
 
 
 def kernel_sources_hash():
-    """Short hash of the source of all kernels: numba does not notice an edit in a file that a kernel imports."""
+    """Short hash of all kernels' sources: numba does not notice an edit in a file that a kernel imports."""
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*_kernels.py")) + [Path(__file__), _PACKAGE / "units.py"]:
-        digest.update(path.name.encode())
+    for path in kernel_sources():
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def cache_key():
+    """Name of the cache folder: version, sources, and the one switch that numba's cache does not notice."""
+    bounds_checked = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
+    return f"{__version__}-{kernel_sources_hash()}" + ("-boundscheck" if bounds_checked else "")
 
 
 def _user_cache_folder():
@@ -30,33 +55,60 @@ def _user_cache_folder():
 
 
 def choose_cache_folder():
-    """Folder for compiled kernels: by version and source in the user's cache, else a fresh temporary one."""
-    from lasermesh import __version__
+    """Folder for compiled kernels, created: inside NUMBA_CACHE_DIR where that is set, else the user's cache.
 
-    name = f"{__version__}-{kernel_sources_hash()}"
+    Returns
+    -------
+    folder : str or None
+        Ends in `cache_key()`. A temporary folder, removed when the process ends, where neither can be
+        written; None where not even that can be had, and kernels are then compiled in every process.
+    """
+    key = cache_key()
     try:
-        folder = _user_cache_folder() / name
+        base = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache_folder())
+        folder = base if base.name == key else base / key  # set already by the process that started this one
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except (OSError, RuntimeError):  # nothing writable, or no home directory
-        return tempfile.mkdtemp(prefix="lasermesh-kernels-")
+        return str(folder)
+    except (OSError, RuntimeError):  # not writable, or no home directory
+        pass
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix="lasermesh-kernels-"))
+    except OSError:
+        return None
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    folder = temporary / key
+    folder.mkdir()
     return str(folder)
 
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    os.environ["NUMBA_CACHE_DIR"] = choose_cache_folder()
+CACHE_FOLDER = choose_cache_folder()
+"""Where compiled kernels are kept; None where nothing can be written."""
+
+if CACHE_FOLDER is not None:
+    os.environ["NUMBA_CACHE_DIR"] = CACHE_FOLDER
 
 import numba  # noqa: E402
+import numba.extending  # noqa: E402
 from numba import prange  # noqa: E402, F401
+
+numba.config.reload_config()  # somebody may have imported numba, which reads the environment, before us
 
 COMPILED = not numba.config.DISABLE_JIT
 """False when NUMBA_DISABLE_JIT is set and kernels run as plain Python."""
 
 # Division by zero gives what IEEE 754 says instead of an exception: kernels return codes, never raise.
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
-parallel_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+_OPTIONS = {"cache": CACHE_FOLDER is not None, "nogil": True, "error_model": "numpy"}
+kernel = numba.njit(**_OPTIONS)
+parallel_kernel = numba.njit(**_OPTIONS, parallel=True)
 
 # Without numba's reference counting, passing a tuple of arrays to a small function costs nothing; it
 # doubles the speed of the packet engine. It also forbids allocation inside a kernel.
-hot_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+hot_kernel = numba.njit(**_OPTIONS, _nrt=False)
+
+# A kernel that only other kernels call, put into its callers: a call would copy every array of the tuple.
+_INLINE_OPTIONS = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inline_kernel = numba.njit(**{**_OPTIONS, "cache": False}, _nrt=False, **_INLINE_OPTIONS)
+
+intrinsic = numba.extending.intrinsic if COMPILED else None

@@ -1,0 +1,109 @@
+"""The command line: one module per command, imported when the command is asked for.
+
+`lasermesh --help` must answer at once, so the line of help that the overview shows for each command stands
+here, and nothing but click is imported before a command is known.
+"""
+
+import importlib
+import importlib.util
+import sys
+from difflib import get_close_matches
+
+import click
+
+from lasermesh import __version__
+from lasermesh.errors import Interrupted, RunFailed, UserError
+
+COMMANDS = {
+    "run": "Run an experiment, print its summary, keep its results in a folder.",
+    "path": "Path, round-trip time and hops between two nodes over time.",
+    "graph": "The link graph at one instant.",
+    "topologies": "List the shipped topologies, experiments and sites, or print one.",
+    "check": "Check a topology or experiment file and report every problem.",
+    "docs": "Read the documentation: the list of topics, or one of them.",
+    "bench": "Measure how fast this machine runs lasermesh.",
+    "completion": "Print the script that completes commands in your shell.",
+}
+"""Name of each command and its one line of help; command NAME is `command` in lasermesh/cli/NAME.py."""
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+class LazyGroup(click.Group):
+    """A click group that imports the module of a command only when that command is used."""
+
+    def list_commands(self, ctx):
+        """Names of the commands whose module exists, in the order of the overview."""
+        return [name for name in COMMANDS if importlib.util.find_spec(f"lasermesh.cli.{name}")]
+
+    def get_command(self, ctx, cmd_name):
+        """The command called `cmd_name`, None where there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return importlib.import_module(f"lasermesh.cli.{cmd_name}").command
+
+    def resolve_command(self, ctx, args):
+        """Find the command that the arguments name; an unknown one is refused with the nearest name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            ctx.fail(f'no command is named "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx, formatter):
+        """Write the overview from COMMANDS, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(cls=LazyGroup, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="lasermesh", message="%(prog)s %(version)s")
+def cli():
+    """Laser mesh networks of satellites, simulated packet by packet.
+
+    Every command takes --json and then prints one object on stdout. `lasermesh COMMAND --help` shows an
+    example of each; `lasermesh docs` lists what there is to read.
+
+    \b
+    Example:
+      lasermesh topologies
+    """
+
+
+def main(argv=None):
+    """Run the command line; `argv` are the arguments after the program's name, by default those given to it.
+
+    Returns
+    -------
+    exit_code : int
+        0 done, 1 the run failed, 2 bad usage or file, 130 interrupted.
+    """
+    try:
+        code = cli.main(argv, prog_name="lasermesh", standalone_mode=False)
+        sys.stdout.flush()
+    except click.Abort:  # what click makes of Ctrl-C
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except UserError as error:
+        return _complain(error, EXIT_USAGE)
+    except Interrupted as error:
+        click.echo(str(error), err=True)
+        return EXIT_INTERRUPTED
+    except RunFailed as error:
+        return _complain(error, EXIT_FAILED)
+    except OSError as error:  # a disk that is full, a folder that cannot be written
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else error, EXIT_FAILED)
+    # Without standalone mode click returns the code of ctx.exit(), or else what the command returned.
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def _complain(message, exit_code):
+    """Say on stderr what went wrong, without a traceback; a list of problems carries its own heading."""
+    text = str(message)
+    click.echo(text if "\n" in text else f"Error: {text}", err=True)
+    return exit_code

@@ -1,0 +1,6 @@
+"""Packets: the engine that moves them, link by link, exactly as the packet model says."""
+
+from lasermesh.packets.causes import CAUSES
+from lasermesh.packets.engine import FlowCounters, LinkCounters, PacketEngine, Step, warm_up
+
+__all__ = ["CAUSES", "FlowCounters", "LinkCounters", "PacketEngine", "Step", "warm_up"]

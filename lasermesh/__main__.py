@@ -1,0 +1,7 @@
+"""`python -m lasermesh` is the command `lasermesh`."""
+
+import sys
+
+from lasermesh.cli import main
+
+sys.exit(main())

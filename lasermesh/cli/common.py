@@ -1,0 +1,78 @@
+"""What the commands share: options, JSON, completion of names, tables in plain text."""
+
+import json
+import math
+
+import click
+
+from lasermesh import shipped
+
+
+def json_text(value) -> str:
+    """One line of strict JSON: numpy values as plain numbers and lists, NaN and infinity as null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(_plain(value), allow_nan=False)
+
+
+def _plain(value):
+    """The same value made of dicts, lists, strings, finite numbers and None only."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def print_json(value):
+    """Print one JSON object on stdout."""
+    click.echo(json_text(value))
+
+
+def warn(message):
+    """Print a warning on stderr."""
+    click.echo(f"warning: {message}", err=True)
+
+
+def print_table(rows):
+    """Print rows of strings on stdout, columns aligned to the left and two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+class ShippedName(click.ParamType):
+    """A shipped name or the path of a file; the shell completes both."""
+
+    name = "file"
+
+    def __init__(self, *list_names):
+        self._list_names = list_names
+
+    def shell_complete(self, ctx, param, incomplete):
+        """Shipped names that begin with what was typed, then files."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for list_names in self._list_names for name in list_names()]
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*found, CompletionItem(incomplete, type="file")]
+
+
+TOPOLOGY = ShippedName(shipped.list_topologies)
+EXPERIMENT = ShippedName(shipped.list_experiments)
+SCENARIO = ShippedName(shipped.list_topologies, shipped.list_experiments)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+set_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change one value of the file, e.g. topology.step_s=0.1; may be repeated.",
+)

@@ -1,0 +1,46 @@
+"""`lasermesh graph`: who is linked to whom at one instant."""
+
+import click
+
+from lasermesh.cli.common import TOPOLOGY, json_option, print_json, print_table, set_option, warn
+
+
+@click.command(name="graph")
+@click.argument("topology", type=TOPOLOGY)
+@click.option("--at", default=0.0, metavar="S", help="The instant, in s since the topology's epoch (0).")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["text", "json", "graphml"]),
+    default="text",
+    help="A few numbers (text), or the whole graph.",
+)
+@set_option
+@json_option
+def command(topology, at, file_format, sets, as_json):
+    """The link graph at one instant.
+
+    Links are directed: each direction counts as one. Positions are Earth-fixed, in km. GraphML is what
+    networkx, Gephi and igraph read.
+
+    \b
+    Example:
+      lasermesh graph walker-144 --at 60
+      lasermesh graph walker-144 --format graphml
+    """
+    if as_json and file_format == "graphml":
+        raise click.UsageError("give --json or --format graphml, not both")
+    from lasermesh.experiments.graphs import describe_graph, graph, graphml
+    from lasermesh.scenario import load_topology
+
+    loaded = load_topology(topology, sets)
+    for warning in loaded.warnings:
+        warn(warning)
+    result = graph(loaded, at, warn)
+    if file_format == "graphml":
+        click.echo(graphml(result))
+    elif as_json or file_format == "json":
+        print_json(result)
+    else:
+        click.echo(f"{result['topology']} at t = {at:g} s, {result['utc']}")
+        print_table(describe_graph(result))

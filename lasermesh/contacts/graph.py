@@ -1,0 +1,45 @@
+"""The link graph of one instant, and the table of links that it refers to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lasermesh.contacts.offer_kernels import LinkColumns as LinkTable
+from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
+
+ISL = 0
+GSL = 1
+
+__all__ = ["GSL", "ISL", "LinkGraph", "LinkTable"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinkGraph:
+    """Every directed link that is up at one instant, sorted by (from_node, to_node), one per ordered pair."""
+
+    t_s: float
+    """Seconds since the topology's epoch."""
+    first: np.ndarray
+    """int64 (n_nodes + 1,): the links that start at node v are rows [first[v], first[v + 1])."""
+    from_node: np.ndarray
+    """int32 (n_links,)"""
+    to_node: np.ndarray
+    """int32 (n_links,)"""
+    link: np.ndarray
+    """int32 (n_links,): id of the link, a row of the engine's `links`."""
+    range_m: np.ndarray
+    """float64 (n_links,)"""
+    rate_bps: np.ndarray
+    """int64 (n_links,)"""
+    kind: np.ndarray
+    """int8 (n_links,): ISL or GSL."""
+    rule: np.ndarray
+    """int16 (n_links,): row of the topology's link rules."""
+
+    @property
+    def delay_s(self):
+        """Propagation delay of each link: float64 (n_links,)."""
+        return self.range_m / SPEED_OF_LIGHT_M_PER_S
+
+    def __len__(self):
+        return len(self.from_node)

@@ -1,0 +1,94 @@
+"""Checking a scenario: all that is wrong with its files, with its policy, and with its satellites."""
+
+from dataclasses import dataclass
+
+from lasermesh.errors import UserError
+from lasermesh.scenario import Experiment, Problem, ScenarioError, load
+from lasermesh.scenario.positions import line_numbers
+from lasermesh.scenario.sources import display_name
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `lasermesh check` found; a scenario with warnings only is good."""
+
+    name: str  # as the user gave it
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    counts: dict[str, int] | None = None  # satellites, ground sites, flows; None if there are problems
+
+    @property
+    def ok(self) -> bool:
+        """Whether the scenario can be used."""
+        return not self.problems
+
+    def __str__(self):
+        if self.problems:
+            return str(ScenarioError(self.name, self.problems))
+        sizes = ", ".join(f"{what}: {count}" for what, count in self.counts.items())
+        return f"{self.name}: no problems ({sizes})"
+
+
+def check(name: str, sets=()) -> CheckReport:
+    """Everything wrong with a topology or experiment.
+
+    Parameters
+    ----------
+    name : str
+        A file, or the name of a shipped topology or experiment.
+    sets : iterable of str
+        Changes to the file, each `PATH=VALUE`.
+    """
+    try:
+        scenario = load(name, sets)
+    except ScenarioError as error:
+        return CheckReport(error.name, tuple(error.problems))
+    is_experiment = isinstance(scenario, Experiment)
+    topology = scenario.topology if is_experiment else scenario
+    problems, warnings = [], list(scenario.warnings)
+    if is_experiment:
+        _check_policy(scenario, sets, problems)
+    _check_satellites(topology, problems, warnings)
+    if problems:
+        return CheckReport(name, tuple(problems), tuple(warnings))
+    counts = {
+        "satellites": sum(group.size for group in topology.satellites),
+        "ground sites": sum(len(group.sites) for group in topology.ground),
+    }
+    if is_experiment:
+        counts["flows"] = len(scenario.expanded_flows)
+    return CheckReport(name, (), tuple(warnings), counts)
+
+
+def _check_satellites(topology, problems, warnings):
+    """Add the satellites that SGP4 refuses at the epoch, as a problem if the topology is to stop there."""
+    if not any(group.element_sets for group in topology.satellites):
+        return  # patterns always propagate, and orbits need not be compiled to say so
+    from lasermesh.orbits import build_ephemeris
+
+    try:
+        failures = build_ephemeris(topology).failures
+    except UserError as error:
+        problems.append(Problem(display_name(topology.file), None, "on_bad_satellite", "stop", str(error)))
+        return
+    warnings += [f'satellite "{failure.name}" is left out: {failure.message}' for failure in failures]
+
+
+def _check_policy(experiment, sets, problems):
+    """Add what keeps the routing policy from being loaded."""
+    from lasermesh.routing import load_policy
+
+    policy = experiment.routing.policy
+    try:
+        load_policy(policy, experiment.file.parent)
+    except UserError as error:
+        file, line = display_name(experiment.file), _line_of_policy(experiment.file)
+        for option in sets:
+            if option.partition("=")[0].strip() == "routing.policy":
+                file, line = f"--set {option}", None
+        problems.append(Problem(file, line, "routing.policy", policy, str(error)))
+
+
+def _line_of_policy(file):
+    """Where an experiment file names its policy; None if it does not."""
+    return line_numbers(file.read_text(encoding="utf-8-sig")).get(("routing", "policy"))

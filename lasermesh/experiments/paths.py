@@ -1,0 +1,228 @@
+"""Paths, round-trip times and hops between places over time, without any traffic."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from lasermesh.contacts import LinkEngine
+from lasermesh.errors import UserError
+from lasermesh.orbits import build_ephemeris
+from lasermesh.routing import Policy, Snapshot, compute_table, follow_flows, load_policy, transit_of
+from lasermesh.scenario import Pair, ScenarioError
+from lasermesh.scenario.problems import Report, did_you_mean, shown
+from lasermesh.scenario.sources import MOST_DATA_BYTES, FileFault, display_name, read_text
+from lasermesh.scenario.tables import read_csv
+
+# 3 * 0.1 is 0.30000000000000004: what is so near the end of the interval is its end.
+_END_TOLERANCE_STEPS = 1e-9
+_TIME_DIGITS = 9  # of sampled instants, in s
+_MOST_FAILURES_NAMED = 20
+
+
+def paths(
+    topology,
+    pairs,
+    start_s: float = 0.0,
+    duration_s: float = 0.0,
+    step_s: float | None = None,
+    policy: str | Policy = "shortest-delay",
+    warn=lambda message: None,
+) -> dict:
+    """The path of each pair of nodes at `start_s + k * step_s < start_s + duration_s`, at least once.
+
+    Parameters
+    ----------
+    topology : Topology
+    pairs : sequence of (str, str)
+        Names of both ends, or `#17` for a row.
+    start_s : float
+        Seconds since the topology's epoch.
+    duration_s, step_s : float
+        Step None: that of the topology. Links and their lengths are those of each instant.
+    policy : str or Policy
+        A name, or `file.py:function`.
+    warn : function of one str
+        Called with what the user should know: circles in the policy's table, satellites left out.
+
+    Returns
+    -------
+    result : dict
+        `{policy, paths: [{from, to, samples}]}`, JSON-ready, with samples `{t_s, reachable, delay_ms, rtt_ms,
+        distance_km, hops, nodes}`. The answer takes the same path back: rtt_ms is twice delay_ms.
+
+    Raises
+    ------
+    UserError
+        If a name, a time or the policy makes no sense.
+    RunFailed
+        If the policy's table is wrong.
+    """
+    times_s = sample_times(start_s, duration_s, topology.step_s if step_s is None else step_s)
+    policy = load_policy(policy) if isinstance(policy, str) else policy
+    ends = np.array([_rows_of_pair(topology, *pair) for pair in pairs], dtype=np.int32).reshape(-1, 2)
+    names = topology.node_names
+    samples = [[] for _ in ends]
+    ephemeris = build_ephemeris(topology)
+    for t_s, snapshot, table, report in _tables(topology, ephemeris, ends, times_s, policy):
+        _warn_of_loops(report, snapshot, warn)
+        routes = follow_flows(snapshot, table)
+        delays_ms = (routes.delay_s * 1e3).tolist()
+        distances_km = (routes.range_m / 1e3).tolist()
+        for pair, samples_of_pair in enumerate(samples):
+            nodes = [names[row] for row in routes.nodes_of(pair)]
+            samples_of_pair.append(_sample(t_s, delays_ms[pair], distances_km[pair], nodes))
+    warn_of_failures(ephemeris, warn)
+    found = zip(ends.tolist(), samples, strict=True)
+    return {
+        "policy": policy.name,
+        "paths": [{"from": names[a], "to": names[b], "samples": of_pair} for (a, b), of_pair in found],
+    }
+
+
+def _tables(topology, ephemeris, ends, times_s, policy):
+    """Instant, snapshot, table and its report for each of the instants, one after the other."""
+    links = LinkEngine(topology, ephemeris)
+    transit = transit_of(topology)
+    table = None
+    for t_s in times_s:
+        snapshot = Snapshot.from_graph(
+            links.graph_at(t_s),
+            ephemeris.names,
+            transit,
+            None,
+            ends[:, 0],
+            ends[:, 1],
+            previous=table,
+            is_ground=ephemeris.is_ground,
+        )
+        table, report = compute_table(policy, snapshot)
+        yield t_s, snapshot, table, report
+
+
+def _sample(t_s, delay_ms, distance_km, nodes):
+    """One sample as it stands in JSON; `nodes` is empty where there is no path."""
+    if not nodes:
+        nothing = dict.fromkeys(("delay_ms", "rtt_ms", "distance_km", "hops"))
+        return {"t_s": t_s, "reachable": False, **nothing, "nodes": []}
+    return {
+        "t_s": t_s,
+        "reachable": True,
+        "delay_ms": delay_ms,
+        "rtt_ms": 2.0 * delay_ms,
+        "distance_km": distance_km,
+        "hops": len(nodes) - 1,
+        "nodes": nodes,
+    }
+
+
+def _warn_of_loops(report, snapshot, warn):
+    """Say that a policy sends packets in a circle, with one pair as the example."""
+    if len(report.looping_flows):
+        flow = report.looping_flows[0]
+        ends = (snapshot.names[row] for row in (snapshot.flow_from[flow], snapshot.flow_to[flow]))
+        warn(
+            f'routing policy "{report.policy}" at t = {report.t_s:g} s leads in a circle for '
+            f"{len(report.looping_flows)} of {snapshot.n_flows} pairs, such as {' to '.join(ends)}"
+        )
+
+
+def warn_of_failures(ephemeris, warn) -> None:
+    """Name the satellites that SGP4 has refused so far and that are therefore left out."""
+    for failure in ephemeris.failures[:_MOST_FAILURES_NAMED]:
+        warn(f'satellite "{failure.name}" is left out: {failure.message}')
+    more = len(ephemeris.failures) - _MOST_FAILURES_NAMED
+    if more > 0:
+        warn(f"{more} more satellites are left out")
+
+
+def sample_times(start_s: float, duration_s: float, step_s: float) -> list[float]:
+    """`start_s + k * step_s < start_s + duration_s`, at least one instant.
+
+    Raises
+    ------
+    UserError
+        If a number is not finite, the duration negative or the step not above zero.
+    """
+    for value, what in ((start_s, "start"), (duration_s, "duration"), (step_s, "step")):
+        if not math.isfinite(value):
+            raise UserError(f"the {what} must be a number of seconds (got {value:g})")
+    if duration_s < 0.0:
+        raise UserError(f"the duration must not be negative (got {duration_s:g} s)")
+    if step_s <= 0.0:
+        raise UserError(f"the step must be longer than 0 s (got {step_s:g} s)")
+    count = max(1, math.ceil(duration_s / step_s - _END_TOLERANCE_STEPS))
+    return [round(start_s + k * step_s, _TIME_DIGITS) for k in range(count)]
+
+
+def all_pairs(topology) -> list[tuple[str, str]]:
+    """Every two ground sites of a topology, once, in file order.
+
+    Raises
+    ------
+    UserError
+        If there are less than two.
+    """
+    sites = [site.name for group in topology.ground for site in group.sites]
+    if len(sites) < 2:
+        raise UserError(
+            f"all pairs of ground sites: topology {shown(topology.name)} has {len(sites)} of them"
+        )
+    return [(a, b) for index, a in enumerate(sites) for b in sites[index + 1 :]]
+
+
+def read_pairs(file: str | Path, topology) -> list[tuple[str, str]]:
+    """Pairs of node names from a CSV file with the columns `from` and `to`.
+
+    Raises
+    ------
+    ScenarioError
+        With every line that is wrong.
+    """
+    report = Report()
+    name = display_name(file)
+    pairs = []
+    try:
+        rows, _ = read_csv(read_text(file, MOST_DATA_BYTES, report), name, Pair, report)
+    except FileFault as fault:
+        raise UserError(str(fault)) from None
+    for line, values in rows:
+        pair = (values["from"], values["to"])
+        try:
+            _rows_of_pair(topology, *pair)
+        except UserError as error:
+            line.report(str(error))
+        pairs.append(pair)
+    if report.problems:
+        raise ScenarioError(name, report.problems)
+    return pairs
+
+
+def _rows_of_pair(topology, from_name, to_name):
+    """Rows of two different nodes."""
+    rows = row_of(topology, from_name), row_of(topology, to_name)
+    if rows[0] == rows[1]:
+        raise UserError(f"a path from {shown(from_name)} to itself; two nodes are needed")
+    return rows
+
+
+def row_of(topology, name: str) -> int:
+    """Row of the node that the user calls `name`, or `#17`.
+
+    Raises
+    ------
+    UserError
+        If there is none, with the nearest name.
+    """
+    try:
+        return topology.row_of(name)
+    except KeyError:
+        pass
+    where = f"topology {shown(topology.name)}"
+    if name[:1] == "#" and name[1:].isdecimal():
+        raise UserError(
+            f"there is no row {name[1:]} in {where}; rows are 0 to {len(topology.node_names) - 1}"
+        )
+    if name in {group.name for group in (*topology.satellites, *topology.ground)}:
+        raise UserError(f"{shown(name)} is a group of {where}; here the name of one node is wanted")
+    raise UserError(f"no node is named {shown(name)} in {where}{did_you_mean(name, topology.node_names)}")

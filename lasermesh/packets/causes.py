@@ -1,0 +1,20 @@
+"""Why a packet was dropped (packet model, list of causes). Every cause is always reported, 0 where it cannot occur."""
+
+CAUSES = (
+    "queue",
+    "no_route",
+    "link_down",
+    "hop_limit",
+    "bit_error",
+    "node_down",
+    "early",
+    "storage",
+    "expired",
+)
+
+QUEUE = 0
+NO_ROUTE = 1
+LINK_DOWN = 2
+HOP_LIMIT = 3
+
+N_CAUSES = len(CAUSES)

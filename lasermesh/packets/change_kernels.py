@@ -1,0 +1,179 @@
+"""Changes at a node: links that start, stop or change rate, and tables that switch (packet model, rule 1b)."""
+
+from lasermesh.compiled import inline_kernel
+from lasermesh.packets.causes import LINK_DOWN
+from lasermesh.packets.link_kernels import (
+    BITS_TIMES_PS_PER_S,
+    add_tap,
+    give_chunk,
+    position_after,
+    settle,
+    take_chunk,
+)
+from lasermesh.packets.state import (
+    CHANGE_START,
+    CHANGE_STOP,
+    CHANGE_TABLE,
+    CHUNK_BITS,
+    CHUNK_MASK,
+    G_KIND,
+    G_RATE,
+    G_SUBJECT,
+    G_TIME,
+    L_BUSY,
+    L_DROPPED_LINK_DOWN,
+    N_CHANGE_END,
+    N_KEPT,
+    N_KEPT_COUNT,
+    N_KEPT_LAST,
+    N_TABLE,
+    O_REROUTE,
+    O_TRACE,
+    P_CREATED,
+    P_IDENT,
+    P_WORD,
+    SEQUENCE_BITS,
+    SHORT,
+    TAP_DROPPED,
+    V_FREE_COUNT,
+    V_NEEDED_CHUNKS,
+    V_NEEDED_TAPS,
+    V_TAPS,
+    V_TAPS_END,
+    X_BUSY,
+    X_FREE,
+    X_PS_PER_BYTE,
+    X_RATE,
+    X_SENT,
+    X_SENT_COUNT,
+    X_TAIL,
+    X_WAITING,
+    X_WAITING_BYTES,
+    X_WRITTEN,
+)
+from lasermesh.units import NONE
+
+
+@inline_kernel
+def drop(e, worker, node, now, cause, created, ident, word):
+    """Count a packet that goes no further."""
+    e.dropped[worker * len(e.flows) + (ident >> SEQUENCE_BITS), cause] += 1
+    if e.control[O_TRACE]:
+        add_tap(e, worker, now, TAP_DROPPED + cause, node, created, ident, word)
+
+
+@inline_kernel
+def set_rate(e, link, rate_bps):
+    """Put a rate in force for packets taken from now on."""
+    e.links[link, X_RATE] = rate_bps
+    exact = BITS_TIMES_PS_PER_S % rate_bps == 0
+    e.links[link, X_PS_PER_BYTE] = BITS_TIMES_PS_PER_S // rate_bps if exact else 0
+
+
+@inline_kernel
+def stop_link(e, worker, link, now):
+    """Take a link down: what has not left is cut off the ring; the caller has seen to those packets."""
+    x = e.links
+    if x[link, X_BUSY]:
+        e.links[link, L_BUSY] -= x[link, X_FREE] - now
+    if x[link, X_WRITTEN] != x[link, X_SENT_COUNT]:
+        position = x[link, X_SENT]
+        tail = x[link, X_TAIL]
+        last = ~tail if tail < 0 else tail >> CHUNK_BITS
+        chunk = position >> CHUNK_BITS
+        if chunk != last:
+            following = e.next_chunk[chunk]
+            while following != last:
+                behind = e.next_chunk[following]
+                give_chunk(e, worker, following)
+                following = behind
+            give_chunk(e, worker, last)
+        x[link, X_TAIL] = position
+        x[link, X_WRITTEN] = x[link, X_SENT_COUNT]
+    x[link, X_BUSY] = 0
+    x[link, X_WAITING] = 0
+    x[link, X_WAITING_BYTES] = 0
+    x[link, X_RATE] = 0
+    x[link, X_FREE] = now
+
+
+@inline_kernel
+def keep(e, worker, node, position):
+    """Copy a packet that a stopped link left behind into its node's store."""
+    n = e.nodes[node, N_KEPT_COUNT]
+    last = e.nodes[node, N_KEPT_LAST]
+    if n == 0 or (last + 1) & CHUNK_MASK == 0:
+        chunk = take_chunk(e, worker)
+        if n == 0:
+            e.nodes[node, N_KEPT] = chunk << CHUNK_BITS
+        else:
+            e.next_chunk[last >> CHUNK_BITS] = chunk
+        last = (chunk << CHUNK_BITS) - 1
+    last += 1
+    for column in range(4):
+        e.packets[last, column] = e.packets[position, column]
+    e.nodes[node, N_KEPT_LAST] = last
+    e.nodes[node, N_KEPT_COUNT] = n + 1
+
+
+@inline_kernel
+def pass_kept(e, worker, node):
+    """Move on from the first packet in a node's store; whether there is another."""
+    position = e.nodes[node, N_KEPT]
+    e.nodes[node, N_KEPT_COUNT] -= 1
+    more = e.nodes[node, N_KEPT_COUNT] > 0
+    if (position + 1) & CHUNK_MASK and more:
+        e.nodes[node, N_KEPT] = position + 1
+        return True
+    chunk = position >> CHUNK_BITS
+    if more:
+        e.nodes[node, N_KEPT] = e.next_chunk[chunk] << CHUNK_BITS
+    give_chunk(e, worker, chunk)
+    return more
+
+
+@inline_kernel
+def apply_changes(e, worker, node, row, now):
+    """Changes of one instant at one node, from `row` on. The row behind them; NONE if short of room, nothing done.
+
+    What stopped links leave behind is dropped, or kept by the node for rule 1c in the order of links and queues.
+    """
+    end = row
+    leftover = 0
+    while end < e.nodes[node, N_CHANGE_END] and e.changes[end, G_TIME] == now:
+        if e.changes[end, G_KIND] != CHANGE_TABLE:
+            link = e.changes[end, G_SUBJECT]
+            if settle(e, worker, link, now, False) == SHORT:
+                return NONE
+            leftover += e.links[link, X_WRITTEN] - e.links[link, X_SENT_COUNT]
+        end += 1
+    chunks = (leftover >> CHUNK_BITS) + 1
+    if leftover > 0 and e.workers[worker, V_FREE_COUNT] < chunks:
+        e.workers[worker, V_NEEDED_CHUNKS] = chunks
+        return NONE
+    if e.workers[worker, V_TAPS] + leftover > e.workers[worker, V_TAPS_END]:
+        e.workers[worker, V_NEEDED_TAPS] = leftover
+        return NONE
+    for change in range(row, end):
+        kind = e.changes[change, G_KIND]
+        subject = e.changes[change, G_SUBJECT]
+        if kind == CHANGE_TABLE:
+            e.nodes[node, N_TABLE] = subject
+        elif kind == CHANGE_STOP:
+            position = e.links[subject, X_SENT]
+            for k in range(e.links[subject, X_WRITTEN] - e.links[subject, X_SENT_COUNT]):
+                if k > 0:
+                    position = position_after(e, position)
+                if e.control[O_REROUTE]:
+                    keep(e, worker, node, position)
+                else:
+                    e.links[subject, L_DROPPED_LINK_DOWN] += 1
+                    created = e.packets[position, P_CREATED]
+                    ident = e.packets[position, P_IDENT]
+                    drop(e, worker, node, now, LINK_DOWN, created, ident, e.packets[position, P_WORD])
+            stop_link(e, worker, subject, now)
+        else:
+            if kind == CHANGE_START:
+                e.links[subject, X_FREE] = now
+            set_rate(e, subject, e.changes[change, G_RATE])
+    return end

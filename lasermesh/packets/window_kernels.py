@@ -1,0 +1,187 @@
+"""Windows and domains: how far each node may go on its own, and the workers that step them.
+
+No window is longer than the shortest delay between two domains, so what is sent in a window arrives after it
+and domains cannot see each other inside it: their order, and which worker steps them, cannot matter.
+"""
+
+from lasermesh.compiled import hot_kernel, inline_kernel
+from lasermesh.packets.node_kernels import step_node
+from lasermesh.packets.port_kernels import publish
+from lasermesh.packets.state import (
+    C_LOOKAHEAD,
+    C_PARITY,
+    C_UNFINISHED,
+    C_WINDOW_END,
+    C_WINDOW_START,
+    C_WINDOWS,
+    D_END,
+    D_FIRST,
+    D_WAKE,
+    D_WINDOW,
+    D_WORK,
+    DONE,
+    N_NEXT,
+    NEVER,
+    SHORT,
+    V_DOMAIN,
+    V_DOMAIN_END,
+    V_HANDLED,
+    V_NEXT,
+    V_PARITY,
+    V_STATUS,
+    V_VERDICT,
+    V_VERDICT_COLUMNS,
+    V_WOKE,
+)
+from lasermesh.packets.sync_kernels import wait_for_all
+from lasermesh.units import NONE
+
+
+@inline_kernel
+def domain_next(e, domain):
+    """When a domain has something to do next."""
+    time = NEVER
+    for row in range(e.domains[domain, D_FIRST], e.domains[domain, D_END]):
+        time = min(time, e.nodes[e.lists[row], N_NEXT])
+    return time
+
+
+@inline_kernel
+def look_again(e, domain, now):
+    """Have every node of a domain look at its streams from `now` on: somebody published packets to one of them."""
+    for row in range(e.domains[domain, D_FIRST], e.domains[domain, D_END]):
+        node = e.lists[row]
+        e.nodes[node, N_NEXT] = min(e.nodes[node, N_NEXT], now)
+
+
+@inline_kernel
+def publish_domain(e, worker, domain, now):
+    """Let last bits leave a domain until `now`. Whether anybody else was woken; NONE if short of room."""
+    woke = 0
+    for row in range(e.domains[domain, D_FIRST], e.domains[domain, D_END]):
+        answer = publish(e, worker, e.lists[row], now)
+        if answer == NONE:
+            return NONE
+        woke |= answer
+    return woke
+
+
+@inline_kernel
+def step_domain(e, worker, domain, start, end):
+    """Everything in a domain before `end`. Whether anybody else was woken; NONE if short of room.
+
+    Nodes of one domain may be nearer to each other than the window is long, so it has windows of its own,
+    and its clock jumps over idle time.
+    """
+    first = e.domains[domain, D_FIRST]
+    last = e.domains[domain, D_END]
+    if last - first == 1:
+        if step_node(e, worker, e.lists[first], end) == SHORT:
+            return NONE
+        return publish(e, worker, e.lists[first], end)
+    woke = 0
+    now = start
+    while now < end:
+        answer = publish_domain(e, worker, domain, now)
+        if answer == NONE:
+            return NONE
+        woke |= answer
+        upcoming = domain_next(e, domain)
+        if upcoming > now:
+            now = min(upcoming, end)
+            if now == end:
+                break
+            answer = publish_domain(e, worker, domain, now)
+            if answer == NONE:
+                return NONE
+            woke |= answer
+        until = min(end, now + e.domains[domain, D_WINDOW])
+        for row in range(first, last):
+            node = e.lists[row]
+            if e.nodes[node, N_NEXT] < until and step_node(e, worker, node, until) == SHORT:
+                return NONE
+        now = until
+    answer = publish_domain(e, worker, domain, end)
+    if answer == NONE:
+        return NONE
+    return woke | answer
+
+
+@inline_kernel
+def step_worker(e, worker, start, end, parity, verdict):
+    """One window of one worker: its domains that have something to do, and its verdict on them."""
+    status = DONE
+    upcoming = NEVER
+    woke = 0
+    e.workers[worker, V_PARITY] = parity
+    for row in range(e.workers[worker, V_DOMAIN], e.workers[worker, V_DOMAIN_END]):
+        domain = e.lists[row]
+        time = domain_next(e, domain)
+        # A last bit that leaves at `end` itself still leaves in this step, so `<=`.
+        if time <= end or e.domains[domain, D_WAKE + 1 - parity]:
+            if e.domains[domain, D_WAKE + 1 - parity]:
+                look_again(e, domain, start)
+            before = e.workers[worker, V_HANDLED]
+            answer = step_domain(e, worker, domain, start, end)
+            e.domains[domain, D_WORK] += e.workers[worker, V_HANDLED] - before
+            if answer == NONE:
+                status = SHORT
+                break
+            woke |= answer
+            e.domains[domain, D_WAKE + 1 - parity] = 0
+            time = domain_next(e, domain)
+        upcoming = min(upcoming, time)
+    e.workers[worker, verdict + V_STATUS] = status
+    e.workers[worker, verdict + V_NEXT] = upcoming
+    e.workers[worker, verdict + V_WOKE] = woke
+
+
+@hot_kernel
+def advance(e, worker, n_workers, until, most_windows):
+    """Windows until `until` (at most the end of the step), or `most_windows` of them. DONE or SHORT.
+
+    Every worker calls this at once, with the same arguments but its own number; all of them see the same
+    verdicts at the end of a window and so agree on the next one.
+    """
+    start = e.control[C_WINDOW_START]
+    end = e.control[C_WINDOW_END]
+    parity = e.control[C_PARITY]
+    unfinished = e.control[C_UNFINISHED]
+    windows = 0
+    rounds = 0
+    status = DONE
+    while True:
+        if unfinished == 0:
+            if start >= until or windows >= most_windows:
+                break
+            end = min(until, start + e.control[C_LOOKAHEAD])
+        rounds += 1
+        verdict = V_VERDICT + (rounds & 1) * V_VERDICT_COLUMNS
+        step_worker(e, worker, start, end, parity, verdict)
+        wait_for_all(e.control, n_workers, rounds)
+        upcoming = NEVER
+        woke = unfinished
+        for other in range(n_workers):
+            if e.workers[other, verdict + V_STATUS] != DONE:
+                status = SHORT
+            upcoming = min(upcoming, e.workers[other, verdict + V_NEXT])
+            woke |= e.workers[other, verdict + V_WOKE]
+        if status == SHORT:
+            unfinished = 1
+            break
+        unfinished = 0
+        windows += 1
+        parity = 1 - parity
+        start = end
+        if woke == 0 and upcoming > start:
+            # What leaves at `until` itself leaves in this call, so there has to be a window that ends there.
+            latest = until if upcoming > until else max(start, until - e.control[C_LOOKAHEAD])
+            start = min(upcoming, latest)
+    wait_for_all(e.control, n_workers, rounds + 1)
+    if worker == 0:
+        e.control[C_WINDOW_START] = start
+        e.control[C_WINDOW_END] = end
+        e.control[C_PARITY] = parity
+        e.control[C_UNFINISHED] = unfinished
+        e.control[C_WINDOWS] += windows
+    return status

@@ -1,0 +1,76 @@
+"""What a run hands over to be kept: columns of the packet engine and of the paths and contacts it ran on."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+KIND_NAMES = ("isl", "gsl")
+"""Names of link kinds 0 and 1 in every table."""
+
+
+class FlowList(NamedTuple):
+    """The flows as the experiment names them; row i is flow i."""
+
+    name: Sequence[str]
+    from_name: Sequence[str]
+    to_name: Sequence[str]
+    start_s: np.ndarray  # float64 (n_flows,)  since the start of the experiment
+    stop_s: np.ndarray  # float64 (n_flows,)  inf where the flow ends with the experiment
+
+
+class FlowCounters(NamedTuple):
+    """What became of every flow's packets; row i belongs to flow i."""
+
+    sent: np.ndarray  # int64 (n_flows,)
+    bytes_sent: np.ndarray  # int64 (n_flows,)
+    delivered: np.ndarray  # int64 (n_flows,)
+    bytes_delivered: np.ndarray  # int64 (n_flows,)
+    dropped: np.ndarray  # int64 (n_flows, N_CAUSES)
+    latency_min_ps: np.ndarray  # int64 (n_flows,)  read only where something was delivered, as the next four
+    latency_max_ps: np.ndarray  # int64 (n_flows,)
+    latency_sum_ps: Sequence[int]  # (n_flows,) Python integers, as int64 overflows within a minute at 25 Gbps
+    histogram: np.ndarray  # int64 (n_flows, n_bins)  delivered packets by latency
+    upper_edges_ps: np.ndarray  # (n_bins,)  ascending; the last bin also holds what is longer
+    jitter_ps: np.ndarray  # float64 (n_flows,)  RFC 3550 section 6.4.1
+    reordered: np.ndarray  # int64 (n_flows,)  RFC 4737 section 3.2
+    hops_sum: np.ndarray  # int64 (n_flows,)  links crossed by the delivered packets
+
+
+class LinkIntervals(NamedTuple):
+    """What links did during one or several intervals; row i is one link in one interval."""
+
+    t_s: np.ndarray  # float64  when the interval began
+    link: np.ndarray  # int32  id
+    from_node: np.ndarray  # int32  rows of the nodes
+    to_node: np.ndarray  # int32
+    kind: np.ndarray  # int8  index in KIND_NAMES
+    bytes: np.ndarray  # int64  of packets whose last bit left
+    packets: np.ndarray  # int64
+    dropped: np.ndarray  # int64 (n, N_CAUSES)
+    queue_max_bytes: np.ndarray  # int64
+    busy_s: np.ndarray  # float64
+
+
+class PathChanges(NamedTuple):
+    """The path of a flow whenever it changes, and its first one; row i is one path of one flow."""
+
+    t_s: np.ndarray  # float64
+    flow: np.ndarray  # int32
+    delay_s: np.ndarray  # float64  propagation along the path; nan where there is none
+    nodes: np.ndarray  # int32  rows of the nodes of all paths, one path after the other, both ends included
+    first: np.ndarray  # int64 (n + 1,)  path i is nodes[first[i]:first[i + 1]], empty where there is none
+
+
+class Contacts(NamedTuple):
+    """When links exist; row i is one contact, one direction."""
+
+    from_node: np.ndarray  # int32
+    to_node: np.ndarray  # int32
+    kind: np.ndarray  # int8  index in KIND_NAMES
+    start_s: np.ndarray  # float64
+    stop_s: np.ndarray  # float64
+    rate_bps: np.ndarray  # int64
+    owlt_s: np.ndarray  # float64  one-way light time at the contact's middle
+    open_start: np.ndarray  # bool  it began before the time that was looked at
+    open_stop: np.ndarray  # bool  it lasts beyond that time

@@ -1,0 +1,256 @@
+"""The folder that a run leaves: made at its start, filled while it goes on, sealed by its manifest.
+
+`manifest.json` is written last and in one step. A folder without it is the remains of a crash, and says so in
+the file `UNFINISHED.txt`, which is there from the start and goes when the manifest has come.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import lasermesh
+from lasermesh.errors import RunFailed, UserError
+from lasermesh.results import tables
+from lasermesh.results.json_text import to_json
+
+MANIFEST = "manifest.json"
+SUMMARY = "summary.json"
+CAPTURE = "capture.pcapng"
+UNFINISHED = "UNFINISHED.txt"
+PROGRAM = "lasermesh"
+SCHEMA = 1
+"""Number of the folder's layout; a reader refuses one that it does not know."""
+
+STATUSES = ("complete", "interrupted", "failed")
+
+_TEMPORARY_MANIFEST = "manifest.json.part"
+_TABLES = ("flows", "links", "paths", "contacts")
+_FILES = (
+    MANIFEST,
+    _TEMPORARY_MANIFEST,
+    SUMMARY,
+    CAPTURE,
+    UNFINISHED,
+    *(f"{name}.parquet" for name in _TABLES),
+)
+_PACKAGES = ("numpy", "numba", "llvmlite", "sgp4", "pyarrow", "scapy", "networkx", "click")
+_UNFINISHED_TEXT = """\
+lasermesh is writing a run into this folder, or was stopped before it could finish.
+While this file is here and manifest.json is not, the other files are of no use.
+"""
+
+
+class RunFolder:
+    """The folder of a run that is going on; make one with `RunFolder.create`.
+
+    Attributes
+    ----------
+    path : Path
+    capture_path : Path
+        Where a capture goes, if there is one.
+    links, paths, contacts : TableWriter
+        Take `LinkIntervals`, `PathChanges` and `Contacts` in portions while the run goes on.
+
+    Notes
+    -----
+    As a context manager it removes what it wrote if the block is left without `close`.
+    """
+
+    def __init__(self, path, node_names, made_here):
+        self.path = path
+        self.capture_path = path / CAPTURE
+        self.links = tables.TableWriter(path / "links.parquet", tables.LINKS, tables.link_table, node_names)
+        self.paths = tables.TableWriter(path / "paths.parquet", tables.PATHS, tables.path_table, node_names)
+        self.contacts = tables.TableWriter(
+            path / "contacts.parquet", tables.CONTACTS, tables.contact_table, node_names
+        )
+        self._made_here = made_here
+        self._open = True
+
+    @classmethod
+    def create(cls, name, node_names, output=None, force=False, parent="runs"):
+        """Make the folder of a run.
+
+        Parameters
+        ----------
+        name : str
+            Name of the experiment; without `output`, the folder is `parent/name`, `parent/name-2`, ...
+        node_names : sequence of str
+            Names of all nodes by row.
+        output : path, optional
+            The folder; it must be absent or empty.
+        force : bool
+            Replace the run in `output`, if it is one. Nothing but the files of a run is ever removed.
+        parent : path
+
+        Raises
+        ------
+        UserError
+            If `output` holds something, or the folder cannot be made or written into.
+        """
+        try:
+            if output is None:
+                path, made_here = _next_folder(Path(parent), name), True
+            else:
+                path = Path(output)
+                made_here = not path.exists()
+                _make_room(path, force)
+            (path / UNFINISHED).write_text(_UNFINISHED_TEXT, encoding="utf-8")
+        except OSError as error:
+            place = output if output is not None else parent
+            raise UserError(
+                f"{place}: the run folder cannot be written: {error.strerror or error}"
+            ) from error
+        return cls(path, node_names, made_here)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.abort()
+
+    def close(self, summary, scenario, hashes=None, **more):
+        """Write the remaining files, the manifest last.
+
+        Parameters
+        ----------
+        summary : dict
+            What `summarise` returned; its `status` becomes the folder's.
+        scenario : dict
+            The resolved scenario, JSON-ready.
+        hashes : dict, optional
+            SHA-256 by name of what else fixes the result, such as the link graph.
+        **more
+            Further entries of the manifest.
+
+        Raises
+        ------
+        RunFailed
+            If a file cannot be written, as on a full disk. There is no manifest then.
+        """
+        if summary["status"] not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)} (got {summary['status']!r})")
+        if not self._open:
+            raise ValueError(f"{self.path}: the run folder is closed")
+        flows = tables.TableWriter(self.path / "flows.parquet", tables.FLOWS, tables.flow_table, None)
+        flows.write_table(tables.flow_table(summary["flows"]))
+        for table in (flows, self.links, self.paths, self.contacts):
+            table.close()
+        try:
+            (self.path / SUMMARY).write_text(to_json(summary), encoding="utf-8")
+            scenario_text = to_json(scenario, indent=None)
+            manifest = {
+                "program": PROGRAM,
+                "schema": SCHEMA,
+                "status": summary["status"],
+                "experiment": summary["experiment"],
+                "seed": summary["seed"],
+                "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+                "versions": versions(),
+                "machine": {"system": platform.platform(), "processors": os.cpu_count()},
+                "hashes": {"scenario": hashlib.sha256(scenario_text.encode()).hexdigest()} | (hashes or {}),
+                "files": {path.name: _fingerprint(path) for path in self._written()},
+                "scenario": scenario,
+            }
+            self._seal(to_json(manifest | more))
+        except OSError as error:
+            raise RunFailed(f"{self.path}: the run could not be kept: {error.strerror or error}") from error
+        self._open = False
+
+    def abort(self):
+        """Remove what was written, unless the folder is closed."""
+        if not self._open:
+            return
+        self._open = False
+        for table in (self.links, self.paths, self.contacts):
+            table.abort()
+        with contextlib.suppress(OSError):
+            _remove_run(self.path)
+            if self._made_here:
+                self.path.rmdir()
+
+    def _written(self):
+        """Files of the run beside manifest and mark."""
+        names = (SUMMARY, CAPTURE, *(f"{name}.parquet" for name in _TABLES))
+        return [self.path / name for name in names if (self.path / name).exists()]
+
+    def _seal(self, text):
+        """Write the manifest so that it is there whole or not at all."""
+        temporary = self.path / _TEMPORARY_MANIFEST
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path / MANIFEST)
+        with contextlib.suppress(OSError):
+            (self.path / UNFINISHED).unlink()
+
+
+def versions():
+    """Versions of lasermesh, Python and the packages that results depend on; None where not installed."""
+    found = {"lasermesh": lasermesh.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def read_manifest(path):
+    """Manifest of a run folder; None where there is none of ours, or it cannot be read."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and manifest.get("program") == PROGRAM else None
+
+
+def _next_folder(parent, name):
+    """A new folder `parent/name`, or the first of `parent/name-2`, ... that is free."""
+    base = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = parent / (base if number == 1 else f"{base}-{number}")
+        try:
+            path.mkdir()  # two runs that start at once cannot both make it
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _make_room(path, force):
+    """Make a named folder, or empty it of a run if that was asked for."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: this is a file; name a folder for the run")
+    path.mkdir(parents=True, exist_ok=True)
+    entries = sorted(entry.name for entry in path.iterdir())
+    if not entries:
+        return
+    is_run = read_manifest(path) is not None or UNFINISHED in entries
+    if not is_run:
+        raise UserError(f'{path}: the folder holds other things ("{entries[0]}"); name a new or empty one')
+    if not force:
+        raise UserError(f"{path}: the folder holds a run; name another one, or replace it with --force")
+    _remove_run(path)
+
+
+def _remove_run(path):
+    """Remove the files of a run, the manifest first; what else is in the folder stays."""
+    for name in _FILES:
+        (path / name).unlink(missing_ok=True)
+
+
+def _fingerprint(path):
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}

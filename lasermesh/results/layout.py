@@ -1,0 +1,108 @@
+"""Plain text in columns: padding by what a terminal shows, cutting, and numbers people can read."""
+
+import unicodedata
+
+LINE = 100
+"""Characters of a line at most."""
+
+SHORTEST_NAME = 16
+"""Names are not cut below this, even if huge numbers beside them make the line too long."""
+
+GAP = "  "
+INDENT = "  "
+
+
+def shown_width(text):
+    """Columns that a terminal needs: two for wide characters, none for combining ones."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def cut(text, width):
+    """The text, two points for its middle where it is too wide: both ends of a flow's name matter."""
+    if shown_width(text) <= width:
+        return text
+    head, tail = text[: len(text) // 2], text[len(text) // 2 :]
+    while head and tail and shown_width(head + tail) > width - 2:
+        if shown_width(head) >= shown_width(tail):
+            head = head[:-1]
+        else:
+            tail = tail[1:]
+    return f"{head}..{tail}"
+
+
+def padded(text, width, right=False):
+    """The text at the left (or right) of a field."""
+    space = " " * (width - shown_width(text))
+    return space + text if right else text + space
+
+
+def columns(title, headers, rows, last_left=False):
+    """A table: names at the left, cut so that a line fits, numbers at the right.
+
+    Parameters
+    ----------
+    title : str
+        Stands above the names.
+    headers : list of tuple of str
+        Two lines of headers for each further column.
+    rows : list of list of str
+        A name and its numbers, indented below the title.
+    last_left : bool
+        The last column is text too.
+
+    Returns
+    -------
+    lines : list of str
+        Two lines of headers, then one line for each row.
+    """
+    table = [[title, *(header[0] for header in headers)], ["", *(header[1] for header in headers)]]
+    table += [[INDENT + row[0], *row[1:]] for row in rows]
+    widths = [max(shown_width(cell) for cell in column) for column in zip(*table, strict=True)]
+    room = LINE - sum(width + len(GAP) for width in widths[1:])
+    widths[0] = min(widths[0], max(room, SHORTEST_NAME))
+    rights = [False, *[True] * len(headers)]
+    if last_left:
+        rights[-1] = False
+    return [
+        GAP.join(
+            padded(cut(cell, width), width, right)
+            for cell, width, right in zip(row, widths, rights, strict=True)
+        ).rstrip()
+        for row in table
+    ]
+
+
+def count(number):
+    """A whole number with separators; "-" for None."""
+    return "-" if number is None else f"{number:,}"
+
+
+def decimal(number, digits):
+    """A number with so many decimals; "-" for None."""
+    return "-" if number is None else f"{number:,.{digits}f}"
+
+
+def share(part, whole):
+    """A share in percent, so that a small one does not look like none."""
+    if not whole or part is None:
+        return "-"
+    percent = 100 * part / whole
+    return "< 0.01 %" if 0 < percent < 0.01 else f"{percent:.2f} %"
+
+
+def size(number):
+    """Bytes in a unit of a thousand that fits."""
+    if number is None:
+        return "-"
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            return f"{number:,.0f} B" if unit == "B" else f"{number:,.1f} {unit}"
+        number /= 1000
+
+
+def signed(number, digits):
+    """A difference with its sign; "-" for None."""
+    return "-" if number is None else f"{number:+,.{digits}f}"

@@ -1,0 +1,120 @@
+"""Opens the folder of a finished run."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+from lasermesh.errors import UserError
+from lasermesh.results.folder import CAPTURE, MANIFEST, SCHEMA, SUMMARY, read_manifest
+
+
+class Run:
+    """A finished run; its tables are read when first asked for.
+
+    Attributes
+    ----------
+    path : Path
+    manifest : dict
+    """
+
+    def __init__(self, path, manifest):
+        self.path = path
+        self.manifest = manifest
+
+    def __repr__(self):
+        return f"<Run {self.manifest['experiment']}, {self.status}, {self.path}>"
+
+    @property
+    def status(self):
+        """`complete`, `interrupted` or `failed`."""
+        return self.manifest["status"]
+
+    @property
+    def capture(self):
+        """Path of the capture; None if the run made none."""
+        return self._file(CAPTURE) if CAPTURE in self.manifest["files"] else None
+
+    @cached_property
+    def summary(self):
+        """What `run --json` printed."""
+        try:
+            return json.loads(self._file(SUMMARY).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{self.path / SUMMARY}: the file is damaged: {error}") from error
+
+    @cached_property
+    def flows(self):
+        """Table (pyarrow), one row per flow."""
+        return self._table("flows")
+
+    @cached_property
+    def links(self):
+        """Table (pyarrow), one row per link and interval in which it did something."""
+        return self._table("links")
+
+    @cached_property
+    def paths(self):
+        """Table (pyarrow), one row per flow and change of its path."""
+        return self._table("paths")
+
+    @cached_property
+    def contacts(self):
+        """Table (pyarrow), one row per contact."""
+        return self._table("contacts")
+
+    def _table(self, name):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._file(f"{name}.parquet")
+        try:
+            return pq.read_table(path, memory_map=False)
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{path}: the file is damaged: {error}") from error
+
+    def _file(self, name):
+        """Path of a file of the run, if it is there with the size that the manifest tells."""
+        path = self.path / name
+        expected = self.manifest["files"].get(name, {}).get("bytes")
+        if expected is None or not path.is_file():
+            raise UserError(f"{path}: the file is missing from the run folder")
+        if path.stat().st_size != expected:
+            raise UserError(
+                f"{path}: the file is damaged: it has {path.stat().st_size:,} bytes, and had {expected:,}"
+            )
+        return path
+
+
+def load(folder):
+    """Open the folder of a run.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    run : Run
+
+    Raises
+    ------
+    UserError
+        If it is no run folder, or one that was never finished, is damaged, or is of a newer lasermesh.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise UserError(f"{path}: there is no such folder")
+    if not (path / MANIFEST).is_file():
+        raise UserError(
+            f"{path}: the folder has no {MANIFEST}: it is no run, or one that crashed before its end"
+        )
+    manifest = read_manifest(path)
+    if manifest is None or "files" not in manifest:
+        raise UserError(f"{path / MANIFEST}: the file is damaged, or not of lasermesh")
+    if manifest.get("schema") != SCHEMA:
+        writer = manifest.get("versions", {}).get("lasermesh", "(version unknown)")
+        raise UserError(
+            f"{path}: the run was written by lasermesh {writer} in layout {manifest.get('schema')}; "
+            f"this version reads layout {SCHEMA}"
+        )
+    return Run(path, manifest)

@@ -1,0 +1,269 @@
+"""The Parquet tables of a run folder: their columns with units, and a writer that streams them.
+
+pyarrow is slow to import, so every function here imports it when called.
+"""
+
+import contextlib
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from lasermesh.errors import RunFailed
+from lasermesh.packets.causes import CAUSES
+from lasermesh.results.columns import KIND_NAMES
+from lasermesh.results.statistics import PERCENTS
+
+ROW_GROUP = 262_144
+"""Rows held back until they are written together: few, large groups are read and written fastest."""
+
+
+class Column(NamedTuple):
+    """One column of a table."""
+
+    name: str
+    type: str  # as pyarrow names it; "names" is a list of strings
+    unit: str  # "" for what has none
+    meaning: str
+
+
+def _dropped(where):
+    return tuple(
+        Column(f"dropped_{cause}", "int64", "packets", f"packets dropped {where}: {cause}")
+        for cause in CAUSES
+    )
+
+
+_LATENCIES = ("min", "mean", *(f"p{percent}" for percent in PERCENTS), "max")
+
+FLOWS = (
+    Column("flow", "int32", "", "row of the flow in the experiment"),
+    Column("name", "string", "", "name of the flow"),
+    Column("from", "string", "", "node where it starts"),
+    Column("to", "string", "", "node where it ends"),
+    Column("sent", "int64", "packets", "packets that entered at the source"),
+    Column("delivered", "int64", "packets", "packets that reached the destination"),
+    Column("in_flight", "int64", "packets", "packets neither delivered nor dropped at the end"),
+    *_dropped("anywhere"),
+    Column("bytes_sent", "int64", "bytes", "whole IP packets"),
+    Column("bytes_delivered", "int64", "bytes", "whole IP packets"),
+    Column(
+        "goodput_gbps", "float64", "Gbps", "UDP payload delivered while the flow was on; null if it never was"
+    ),
+    *(Column(f"latency_{what}_ms", "float64", "ms", f"one-way latency, {what}") for what in _LATENCIES),
+    Column("jitter_ms", "float64", "ms", "interarrival jitter (RFC 3550); null below two delivered packets"),
+    Column("reordered", "int64", "packets", "packets overtaken by a later one (RFC 4737)"),
+    Column("hops_mean", "float64", "links", "links crossed by a delivered packet, mean"),
+)
+
+LINKS = (
+    Column("t_s", "float64", "s", "start of the interval, since the topology's epoch"),
+    Column("link", "int32", "", "id of the directed link, for the whole run"),
+    Column("from", "string", "", "sending node"),
+    Column("to", "string", "", "receiving node"),
+    Column("kind", "string", "", "isl or gsl"),
+    Column("bytes", "int64", "bytes", "whole IP packets whose last bit left in the interval"),
+    Column("packets", "int64", "packets", "packets whose last bit left in the interval"),
+    *_dropped("at this link"),
+    Column("queue_max_bytes", "int64", "bytes", "most bytes that waited at once"),
+    Column("busy_s", "float64", "s", "serialization begun in the interval"),
+)
+
+PATHS = (
+    Column("t_s", "float64", "s", "when the path came into force, since the topology's epoch"),
+    Column("flow", "int32", "", "row of the flow in the experiment"),
+    Column("hops", "int32", "links", "links of the path; null where there is none"),
+    Column("delay_ms", "float64", "ms", "propagation along the path; null where there is none"),
+    Column("nodes", "names", "", "nodes from source to destination; empty where there is none"),
+)
+
+CONTACTS = (
+    Column("from", "string", "", "sending node"),
+    Column("to", "string", "", "receiving node"),
+    Column("kind", "string", "", "isl or gsl"),
+    Column("start_s", "float64", "s", "since the topology's epoch"),
+    Column("stop_s", "float64", "s", "since the topology's epoch"),
+    Column("rate_bps", "int64", "bit/s", "rate of the link"),
+    Column("owlt_s", "float64", "s", "one-way light time at the contact's middle"),
+    Column("open_start", "bool", "", "whether it began before the time looked at"),
+    Column("open_stop", "bool", "", "whether it lasts beyond the time looked at"),
+)
+
+
+def schema_of(columns):
+    """Arrow schema of a table; unit and meaning stand in every field's metadata."""
+    import pyarrow as pa
+
+    types = {"names": pa.list_(pa.string()), "bool": pa.bool_()}
+    fields = []
+    for column in columns:
+        metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
+        type_ = types.get(column.type) or pa.type_for_alias(column.type)
+        fields.append(pa.field(column.name, type_, metadata=metadata))
+    return pa.schema(fields)
+
+
+def flow_table(flows):
+    """Table of the `flows` of a run's summary, one row per flow."""
+    import pyarrow as pa
+
+    rows = []
+    for number, flow in enumerate(flows):
+        row = {"flow": number} | {
+            name: value for name, value in flow.items() if name not in ("dropped", "latency_ms")
+        }
+        row |= {f"dropped_{cause}": count for cause, count in flow["dropped"].items()}
+        row |= {f"latency_{what}_ms": (flow["latency_ms"] or {}).get(what) for what in _LATENCIES}
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=schema_of(FLOWS))
+
+
+def link_table(intervals, node_names):
+    """Table of `LinkIntervals`: only rows in which a link did something."""
+    intervals = type(intervals)(*(np.asarray(column) for column in intervals))
+    active = (
+        (intervals.packets > 0)
+        | (intervals.busy_s > 0)
+        | (intervals.queue_max_bytes > 0)
+        | (intervals.dropped > 0).any(axis=1)
+    )
+    kept = type(intervals)(*(column[active] for column in intervals))
+    return _table(
+        LINKS,
+        [
+            *(kept.t_s, kept.link, _named(kept.from_node, node_names), _named(kept.to_node, node_names)),
+            *(_named(kept.kind, KIND_NAMES), kept.bytes, kept.packets, *kept.dropped.T),
+            *(kept.queue_max_bytes, kept.busy_s),
+        ],
+    )
+
+
+def path_table(changes, node_names):
+    """Table of `PathChanges`."""
+    import pyarrow as pa
+
+    first = np.asarray(changes.first)
+    n_nodes = np.diff(first)
+    none = n_nodes == 0
+    delay_ms = pa.array(np.asarray(changes.delay_s, np.float64) * 1e3, mask=none)
+    nodes = pa.ListArray.from_arrays(pa.array(first, pa.int32()), _named(changes.nodes, node_names))
+    return _table(
+        PATHS, [changes.t_s, changes.flow, pa.array(n_nodes - 1, pa.int32(), mask=none), delay_ms, nodes]
+    )
+
+
+def contact_table(contacts, node_names):
+    """Table of `Contacts`."""
+    return _table(
+        CONTACTS,
+        [
+            _named(contacts.from_node, node_names),
+            _named(contacts.to_node, node_names),
+            _named(contacts.kind, KIND_NAMES),
+            *contacts[3:],
+        ],
+    )
+
+
+def _table(columns, arrays):
+    """Table with these columns, arrays cast to their types."""
+    import pyarrow as pa
+
+    schema = schema_of(columns)
+    cast = [
+        array if isinstance(array, pa.Array) else pa.array(np.ascontiguousarray(array), field.type)
+        for array, field in zip(arrays, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(cast, schema=schema)
+
+
+def _named(rows, names):
+    """Strings by row number; plain ones, as Parquet stores repeated strings once anyway."""
+    import pyarrow as pa
+
+    return pa.array(names, pa.string()).take(pa.array(np.ascontiguousarray(rows)))
+
+
+class TableWriter:
+    """A Parquet table that is being written: rows come in portions, and few of them are in memory.
+
+    Parameters
+    ----------
+    path : Path
+    columns : tuple of Column
+    convert : function
+        Makes a table from what `write` gets and the names of nodes.
+    node_names : sequence of str
+    """
+
+    def __init__(self, path, columns, convert, node_names):
+        self.path = path
+        self.rows = 0
+        self._columns = columns
+        self._convert = convert
+        self._node_names = node_names
+        self._waiting = []
+        self._n_waiting = 0
+        self._writer = None
+        self._failure = None  # why the file cannot be continued
+
+    def write(self, portion):
+        """Append rows.
+
+        Raises
+        ------
+        RunFailed
+            If the file cannot be continued, as on a full disk.
+        """
+        self.write_table(self._convert(portion, self._node_names))
+
+    def write_table(self, table):
+        """Append the rows of a table that has the right columns."""
+        self._check()
+        self._waiting.append(table)
+        self._n_waiting += len(table)
+        self.rows += len(table)
+        if self._n_waiting >= ROW_GROUP:
+            self._flush()
+
+    def close(self):
+        """Write what waits and end the file; a table without rows is a file too."""
+        self._check()
+        self._flush()
+        try:
+            self._writer.close()
+        except OSError as error:
+            self._fail(error)
+
+    def abort(self):
+        """Close the file, whatever is in it."""
+        self._waiting = []
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # what could not be written is not wanted any more
+                self._writer.close()
+
+    def _flush(self):
+        """Write the rows that wait."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            if self._writer is None:
+                self._writer = pq.ParquetWriter(self.path, schema_of(self._columns), compression="zstd")
+            if self._n_waiting:
+                self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=ROW_GROUP)
+        except OSError as error:
+            self._fail(error)
+        self._waiting, self._n_waiting = [], 0
+
+    def _check(self):
+        """Refuse to go on with a file that has lost rows."""
+        if self._failure is not None:
+            raise RunFailed(self._failure)
+
+    def _fail(self, error):
+        """Say why the file could not be written, now and whenever it is used again."""
+        # pyarrow wraps the system's sentence in its own.
+        reason = os.strerror(error.errno) if error.errno else error
+        self._failure = f"{self.path}: could not be written: {reason}"
+        raise RunFailed(self._failure) from error

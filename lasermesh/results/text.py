@@ -1,0 +1,214 @@
+"""The summary of a run as people read it, in lines of at most 100 characters."""
+
+import textwrap
+
+from lasermesh.results.layout import INDENT, LINE, columns, count, cut, decimal, share, signed, size
+from lasermesh.results.summary import drops_by_cause
+
+MOST_FLOWS = 20
+"""Flows shown one by one; of more, groups and the worst."""
+
+WORST = 5
+MOST_CHANGES = 8
+NAMES_SHOWN = 8
+
+
+def format_summary(summary):
+    """Text of a summary as `summarise` returns it; entries that are missing are left out."""
+    sections = [
+        _heading(summary),
+        _traffic(summary),
+        _latencies(summary),
+        _drops(summary),
+        _busiest_links(summary),
+        _changes(summary, "handovers", "Hand-overs"),
+        _changes(summary, "path_changes", "Path changes"),
+        _remarks(summary),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _heading(summary):
+    """What was run, how far, how fast."""
+    engine = summary.get("engine") or {}
+    text = f"{summary['experiment']}: {summary['status']}, {summary['simulated_s']:,g} s simulated"
+    if engine.get("wall_s") is not None:
+        text += f" in {engine['wall_s']:,.2f} s"
+    text += f", seed {summary['seed']}"
+    if summary.get("scale") not in (None, 1):
+        text += f", rates and queues scaled by {summary['scale']:g}"
+    lines = [cut(text, LINE), "=" * LINE]
+    if engine.get("packet_hops") is not None:
+        speed = f"{count(engine['packet_hops'])} packet-hops"
+        if engine.get("packet_hops_per_s") is not None:
+            speed += f", {engine['packet_hops_per_s'] / 1e6:,.1f} million per second"
+        if engine.get("threads") is not None:
+            speed += f" on {engine['threads']} thread" + ("s" if engine["threads"] != 1 else "")
+        if engine.get("compile_s") is not None:
+            speed += f"; compiling took {engine['compile_s']:.1f} s"
+        lines.append(speed)
+    return lines
+
+
+def _label(flow):
+    """Name of a flow with its ends, which a flow made from pairs has in its name."""
+    ends = f"{flow['from']}>{flow['to']}"
+    return flow["name"] if ends in flow["name"] else f"{flow['name']} {ends}"
+
+
+def _badness(flow):
+    """Order of the worst flows: by the share that was dropped, then by the 99th percentile of latency."""
+    dropped = sum(flow["dropped"].values())
+    return (dropped / flow["sent"] if flow["sent"] else 0.0, (flow["latency_ms"] or {}).get("p99", 0.0))
+
+
+def _by_flow(summary, title, headers, cells):
+    """A table with one row per flow, or per group of flows with the worst ones behind, and the total."""
+    flows = summary["flows"]
+    if not flows:
+        return [f"{title}: none"]
+    if len(flows) <= MOST_FLOWS:
+        shown, worst = [(_label(flow), flow) for flow in flows], []
+    else:
+        groups = summary["flow_groups"][:MOST_FLOWS]
+        shown = [(f"{group['name']}, {count(group['flows'])} flows", group) for group in groups]
+        worst = [(_label(flow), flow) for flow in sorted(flows, key=_badness, reverse=True)[:WORST]]
+    total = [("all flows", summary["total"])] if len(flows) > 1 else []
+
+    rows = [[label, *cells(statistics)] for label, statistics in (*shown, *worst, *total)]
+    lines = columns(title, headers, rows)
+    if total:
+        lines.insert(-1, INDENT + "-" * (LINE - len(INDENT)))
+    if worst:
+        lines.insert(2 + len(shown), f"{INDENT}the worst of {count(len(flows))} flows:")
+    return lines
+
+
+def _traffic(summary):
+    """What became of the packets."""
+    headers = [("sent", "packets"), ("delivered", "packets"), ("dropped", "packets"), ("dropped", "of sent")]
+    headers += [("in flight", "packets"), ("goodput", "Gbps")]
+
+    def cells(flow):
+        dropped = sum(flow["dropped"].values())
+        return [
+            *(count(flow["sent"]), count(flow["delivered"]), count(dropped), share(dropped, flow["sent"])),
+            *(count(flow["in_flight"]), decimal(flow["goodput_gbps"], 3)),
+        ]
+
+    return _by_flow(summary, "Flows", headers, cells)
+
+
+def _latencies(summary):
+    """How long the delivered ones took, and in what order they came."""
+    latencies = ("min", "mean", "p50", "p90", "p99", "max")
+    headers = [(what, "ms") for what in (*latencies, "jitter")] + [("hops", "mean"), ("reordered", "packets")]
+
+    def cells(flow):
+        latency = flow["latency_ms"] or {}
+        return [
+            *(decimal(latency.get(what), 3) for what in latencies),
+            *(decimal(flow["jitter_ms"], 3), decimal(flow["hops_mean"], 1), count(flow["reordered"])),
+        ]
+
+    lines = _by_flow(summary, "Latency", headers, cells)
+    if summary["flows"]:
+        lines.append(f"{INDENT}p50, p90, p99: upper edges of bins less than 1 % wide; min, mean, max: exact")
+    return lines
+
+
+def _drops(summary):
+    """Drops by cause, each with the flow that it hit most."""
+    drops = drops_by_cause(summary)
+    if not any(number for _, number in drops):
+        return ["Drops by cause: none"]
+    sent = sum(flow["sent"] for flow in summary["flows"])
+    rows = []
+    for cause, number in drops:
+        if number:
+            hit = max(summary["flows"], key=lambda flow, cause=cause: flow["dropped"][cause])
+            rows.append([cause, count(number), share(number, sent), _most_of(hit, cause)])
+    headers = [("dropped", "packets"), ("dropped", "of sent"), ("most of them", "")]
+    none = [cause for cause, number in drops if not number]
+    lines = columns("Drops by cause", headers, rows, last_left=True)
+    return lines + (_wrapped(f"none by {', '.join(none)}", INDENT) if none else [])
+
+
+def _most_of(flow, cause):
+    return f"{count(flow['dropped'][cause])} of {cut(_label(flow), 40)}"
+
+
+def _busiest_links(summary):
+    """The links that were sending most of the time."""
+    busiest = summary["links"]["busiest"]
+    if not busiest:
+        return []
+    rows = [
+        [
+            f"{link['from']} > {link['to']}",
+            "-" if link["utilisation"] is None else f"{100 * link['utilisation']:.1f} %",
+            *(size(link["queue_max_bytes"]), count(link["dropped"])),
+        ]
+        for link in busiest
+    ]
+    headers = [("sending", "of the time"), ("greatest", "queue"), ("dropped", "packets")]
+    return columns(f"Busiest of {count(summary['links']['count'])} links", headers, rows)
+
+
+def _changes(summary, key, title):
+    """Hand-overs or path changes and what they cost; those that cost most, in the order of time."""
+    changes = summary.get(key)
+    if not changes:
+        return [] if changes is None else [f"{title}: none"]
+    costliest = sorted(changes, key=lambda change: (-(change.get("dropped") or 0), change["t_s"]))[
+        :MOST_CHANGES
+    ]
+    rows = []
+    for change in sorted(costliest, key=lambda change: change["t_s"]):
+        before, after = change.get("delay_before_ms"), change.get("delay_after_ms")
+        difference = None if before is None or after is None else after - before
+        rows.append(
+            [
+                _what_changed(change),
+                *(decimal(change["t_s"], 3), decimal(before, 3), decimal(after, 3), signed(difference, 3)),
+                count(change.get("dropped")),
+            ]
+        )
+    heading = f"{title}: {count(len(changes))}"
+    if any(change.get("dropped") is not None for change in changes):
+        heading += f", which cost {count(sum(change.get('dropped') or 0 for change in changes))} packets"
+    if len(costliest) < len(changes):
+        heading += f"; the {len(costliest)} costliest:"
+    headers = [("at", "s"), ("before", "ms"), ("after", "ms"), ("change", "ms"), ("dropped", "packets")]
+    return [heading, *columns("", headers, rows)]
+
+
+def _what_changed(change):
+    """Flow, site and the neighbours that were left and joined, as far as they are told."""
+    left, joined = change.get("from"), change.get("to")
+    step = f"{left or '-'} > {joined or '-'}" if left or joined else None
+    return ", ".join(part for part in (change.get("flow"), change.get("site"), step) if part)
+
+
+def _remarks(summary):
+    """Capture, satellites that could not be propagated, warnings."""
+    lines = []
+    if capture := summary.get("capture"):
+        text = f"Capture: {count(capture['written'])} packets at {count(capture['interfaces'])} ports"
+        text += f" in {capture['file']}"
+        if capture["cut"]:
+            text += f"; {count(capture['cut'])} more were left out, over the limit"
+        lines += _wrapped(text)
+    if failed := summary.get("satellites_failed"):
+        names = [item if isinstance(item, str) else item["name"] for item in failed]
+        text = (
+            f"Satellites that could not be propagated, {count(len(names))}: {', '.join(names[:NAMES_SHOWN])}"
+        )
+        lines += _wrapped(text + (", ..." if len(names) > NAMES_SHOWN else ""))
+    for warning in summary.get("warnings") or []:
+        lines += _wrapped(f"Warning: {warning}")
+    return lines
+
+
+def _wrapped(text, indent=""):
+    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent + INDENT)

@@ -1,0 +1,159 @@
+"""Routing policies: the two built in, those of installed packages, and functions in a user's file."""
+
+import difflib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+
+from lasermesh.errors import Interrupted, UserError
+from lasermesh.routing.snapshot import Snapshot
+from lasermesh.routing.table import ForwardingTable, TableReport, as_table, check_links, complaint_of, survey
+from lasermesh.routing.trees import trees_towards
+
+ENTRY_POINT_GROUP = "lasermesh.routing"
+
+
+def shortest_delay(snapshot: Snapshot) -> ForwardingTable:
+    """Least propagation delay; ties to the lowest link id."""
+    trees = trees_towards(snapshot)
+    return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow)
+
+
+def fewest_hops(snapshot: Snapshot) -> ForwardingTable:
+    """Fewest links, and of those paths the least propagation delay; ties to the lowest link id."""
+    trees = trees_towards(snapshot, by_hops=True)
+    return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow)
+
+
+POLICIES = {"shortest-delay": shortest_delay, "fewest-hops": fewest_hops}
+"""The policies built in; installed packages add theirs through the entry-point group `lasermesh.routing`."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A routing function with the name that errors and results call it by."""
+
+    name: str
+    function: Callable[[Snapshot], ForwardingTable | np.ndarray]
+    file: Path | None = None  # where a plug-in stands
+
+    def __call__(self, snapshot: Snapshot):
+        return self.function(snapshot)
+
+
+def load_policy(name: str, folder: str | Path | None = None) -> Policy:
+    """The policy of a name, or the function that `file.py:function` names.
+
+    Parameters
+    ----------
+    name : str
+        A name in POLICIES, one that an installed package registers, or `file.py:function`.
+    folder : path, optional
+        What the file's path is relative to, such as the experiment file's folder; default: the current one.
+
+    Raises
+    ------
+    UserError
+        If there is no such policy, file or function, or the file cannot be imported.
+    """
+    if name in POLICIES:
+        return Policy(name, POLICIES[name])
+    path, colon, function = name.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _load_function(name, Path(folder or ".") / path, function)
+    installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if name in installed:
+        try:
+            function = installed[name].load()
+        except (Exception, SystemExit) as error:
+            raise UserError(
+                f'routing policy "{name}": {installed[name].value} cannot be loaded: {error}'
+            ) from error
+        return Policy(name, function)
+    known = sorted({*POLICIES, *installed})
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f'did you mean "{near[0]}"? ' if near else ""
+    raise UserError(
+        f'unknown routing policy "{name}"; {hint}There are {", ".join(known)}, or write file.py:function'
+    )
+
+
+def _load_function(name, path, function):
+    """A function of a user's Python file, run as a module of its own."""
+    if not path.is_file():
+        raise UserError(f'routing policy "{name}": there is no file {path}')
+    spec = importlib.util.spec_from_file_location(f"lasermesh_policy_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there
+    file = Path(spec.origin)
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # so that it can import what stands beside it
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise UserError(f'routing policy "{name}": {path} cannot be imported: {_say(error, file)}') from error
+    found = getattr(module, function, None)
+    if not callable(found):
+        functions = [
+            key for key, value in vars(module).items() if callable(value) and not key.startswith("_")
+        ]
+        near = difflib.get_close_matches(function, functions, 1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise UserError(f'routing policy "{name}": {path} has no function "{function}"{hint}')
+    return Policy(name, found, file)
+
+
+def _say(error, path):
+    """An exception as one line, with the place in the user's file where it came from."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path
+    ]
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    where = f"line {lines[-1]}: " if lines else ""
+    return f"{where}{type(error).__name__}: {error}"
+
+
+def compute_table(policy, snapshot: Snapshot) -> tuple[ForwardingTable, TableReport]:
+    """What a policy answers for one snapshot, checked.
+
+    Parameters
+    ----------
+    policy : Policy, str or callable
+        As `load_policy` returns or takes it, or a plain function.
+    snapshot : Snapshot
+
+    Returns
+    -------
+    table : ForwardingTable
+        int32 arrays; every entry of `link` is NONE or a link that is up and starts at its node.
+    report : TableReport
+        Which flows can meet a dead end or a loop.
+
+    Raises
+    ------
+    RunFailed
+        If the policy raises, or its answer is no table for this snapshot; the message names both.
+    UserError
+        If a name was given and there is no such policy.
+    """
+    if isinstance(policy, str):
+        policy = load_policy(policy)
+    elif not isinstance(policy, Policy):
+        policy = Policy(getattr(policy, "__name__", repr(policy)), policy)
+    complain = complaint_of(policy.name, snapshot)
+    try:
+        result = policy(snapshot)
+    except Interrupted:
+        raise
+    except (Exception, SystemExit) as error:
+        complain(f"raised an error: {_say(error, policy.file)}", error)
+    table = as_table(result, snapshot, complain)
+    check_links(table, snapshot, complain)
+    return table, survey(table, snapshot, policy.name, complain)

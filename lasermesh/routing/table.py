@@ -1,0 +1,234 @@
+"""Forwarding tables: what a policy returns, the checks before it is used, and paths read from it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lasermesh.errors import RunFailed
+from lasermesh.routing import table_kernels
+from lasermesh.routing.snapshot import Snapshot
+from lasermesh.units import NONE
+
+
+class ForwardingTable(NamedTuple):
+    """Where every node sends what carries a label."""
+
+    link: np.ndarray
+    """int32 (n_nodes, n_labels, n_choices): link ids; choices from the left, NONE where there are no more."""
+    label_of_flow: np.ndarray
+    """int32 (n_flows, n_paths): labels a flow's packets enter with; paths from the left, NONE as above."""
+    next_label: np.ndarray | None = None
+    """int32 (n_nodes, n_labels): the label a packet leaves with; NONE keeps it. None: every label is kept."""
+
+
+class TableReport(NamedTuple):
+    """What following every label of every flow came upon."""
+
+    policy: str
+    t_s: float
+    dead_end_flows: np.ndarray
+    """int32: rows of the flows that can end where there is no link to take, at their source or later."""
+    looping_flows: np.ndarray
+    """int32: rows of the flows that can come to a node twice with the same label."""
+
+
+class Routes(NamedTuple):
+    """The path of every flow: flow i has rows first[i] to first[i + 1], none if it does not arrive."""
+
+    first: np.ndarray  # int64 (n_flows + 1,)
+    node: np.ndarray  # int32 (n_hops + n_routes,)  both ends included
+    link: np.ndarray  # int32, like node: id of the link taken there; NONE at the destination
+    delay_s: np.ndarray  # float64 (n_flows,)  nan where there is no path; added from the destination outward
+    range_m: np.ndarray  # float64 (n_flows,)  likewise
+
+    def nodes_of(self, flow: int) -> list[int]:
+        """Rows of the nodes from a flow's source to its destination; empty if it does not arrive."""
+        return self.node[self.first[flow] : self.first[flow + 1]].tolist()
+
+
+def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
+    """What a policy returned as a ForwardingTable of int32 arrays of the right shapes.
+
+    `complain(message)` raises the error that names the policy. A plain array of integers, shape (n_nodes,
+    n_destinations) or (n_nodes, n_destinations, 1), becomes a table with one label per destination.
+    """
+    if result is None:
+        complain("returned None; must be a ForwardingTable or an array of link ids (is a `return` missing?)")
+    if not isinstance(result, ForwardingTable):
+        if not isinstance(result, np.ndarray):
+            complain(f"returned a {type(result).__name__}; must be a ForwardingTable or an array of link ids")
+        wanted = (snapshot.n_nodes, len(snapshot.destinations))
+        if result.shape not in (wanted, (*wanted, 1)):
+            complain(
+                f"returned an array of shape {result.shape}; must be {wanted} or {(*wanted, 1)}: "
+                "a row per node, a column per destination"
+            )
+        result = ForwardingTable(result.reshape(*wanted, 1), snapshot.label_of_flow)
+
+    link = _int32(result.link, "link", complain)
+    if link.ndim != 3 or link.shape[0] != snapshot.n_nodes or link.shape[2] < 1:
+        complain(f"link has shape {link.shape}; must be ({snapshot.n_nodes}, n_labels, n_choices)")
+    n_labels = link.shape[1]
+    label_of_flow = _int32(result.label_of_flow, "label_of_flow", complain)
+    if label_of_flow.ndim != 2 or label_of_flow.shape[0] != snapshot.n_flows or label_of_flow.shape[1] < 1:
+        complain(f"label_of_flow has shape {label_of_flow.shape}; must be ({snapshot.n_flows}, n_paths)")
+    _check_labels(label_of_flow, n_labels, "label_of_flow", complain)
+    if np.any((label_of_flow[:, :-1] == NONE) & (label_of_flow[:, 1:] != NONE)):
+        complain("label_of_flow leaves a path empty but fills a later one; fill them from the left")
+    next_label = result.next_label
+    if next_label is not None:
+        next_label = _int32(next_label, "next_label", complain)
+        if next_label.shape != link.shape[:2]:
+            complain(f"next_label has shape {next_label.shape}; must be {link.shape[:2]}")
+        _check_labels(next_label, n_labels, "next_label", complain)
+    return ForwardingTable(link, label_of_flow, next_label)
+
+
+def _int32(values, what, complain):
+    """An int32 array in C order, or a complaint about values that are no integers."""
+    if not isinstance(values, np.ndarray):
+        complain(f"{what} is a {type(values).__name__}; must be an int32 array")
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        complain(f"{what} holds NaN; write {NONE} where there is no link, in an int32 array")
+    if values.dtype.kind not in "iu":
+        complain(f"{what} has dtype {values.dtype}; must be int32")
+    if values.dtype != np.int32 and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
+        complain(f"{what} holds numbers that are beyond int32")
+    return np.require(values, dtype=np.int32, requirements=("C", "W"))
+
+
+def _check_labels(labels, n_labels, what, complain):
+    """Complain about labels that the table does not have."""
+    if labels.size and (labels.min() < NONE or labels.max() >= n_labels):
+        wrong = labels[(labels < NONE) | (labels >= n_labels)][0]
+        complain(f"{what} holds {wrong}; labels are 0 to {n_labels - 1}, or {NONE} for none")
+
+
+def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
+    """Complain about the first entry that is no link of its node that is up, or that follows a gap."""
+    place = table_kernels.find_wrong_link(table.link, snapshot.ends_of_link)
+    if place != NONE:
+        node, label, choice = np.unravel_index(place, table.link.shape)
+        link = int(table.link[node, label, choice])
+        where = f'at node "{snapshot.names[node]}", label {label}'
+        if link < NONE:
+            complain(f"names link {link} {where}; link ids are not negative, {NONE} is none")
+        if link == NONE:
+            complain(f"leaves choice {choice} {where} empty but fills a later one; fill them from the left")
+        ends = snapshot.ends_of_link
+        if link >= len(ends) or ends[link, 0] == NONE:
+            complain(f"names link {link} {where}, which is down")
+        start, end = (snapshot.names[row] for row in ends[link])
+        complain(f'names link {link} {where}, which starts elsewhere: it goes from "{start}" to "{end}"')
+
+
+def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) -> TableReport:
+    """Follow every label of every flow, over every choice; loops and dead ends are counted, not refused.
+
+    What is refused is traffic through a node that carries none for others: the packets would take it.
+    """
+    dead_end = np.zeros(snapshot.n_flows, dtype=np.bool_)
+    loops = np.zeros(snapshot.n_flows, dtype=np.bool_)
+    trespass = np.full(2, NONE, dtype=np.int32)
+    next_label, keeps_label = _next_label_array(table)
+    n_states = snapshot.n_nodes * (1 if keeps_label else table.link.shape[1])
+    table_kernels.survey_flows(
+        table.link,
+        table.label_of_flow,
+        next_label,
+        keeps_label,
+        snapshot.ends_of_link,
+        snapshot.transit,
+        snapshot.flow_from,
+        snapshot.flow_to,
+        np.zeros(n_states, dtype=np.int64),
+        np.empty(n_states, dtype=np.int64),
+        np.empty(n_states, dtype=np.int32),
+        dead_end,
+        loops,
+        trespass,
+    )
+    if trespass[0] != NONE:
+        flow, node = trespass
+        ends = f'"{snapshot.names[snapshot.flow_from[flow]]}" to "{snapshot.names[snapshot.flow_to[flow]]}"'
+        complain(
+            f'leads the flow from {ends} through "{snapshot.names[node]}", which carries no transit; '
+            "snapshot.transit says which nodes do, snapshot.to_networkx(towards=...) leaves the others out"
+        )
+    return TableReport(
+        policy,
+        snapshot.t_s,
+        np.flatnonzero(dead_end).astype(np.int32),
+        np.flatnonzero(loops).astype(np.int32),
+    )
+
+
+def follow_flows(snapshot: Snapshot, table: ForwardingTable) -> Routes:
+    """The path of each flow by its first label and every node's first choice; the table was checked."""
+    next_label, keeps_label = _next_label_array(table)
+    arguments = (
+        table.link,
+        table.label_of_flow,
+        next_label,
+        keeps_label,
+        snapshot.ends_of_link,
+        snapshot.flow_from,
+        snapshot.flow_to,
+    )
+    first = np.zeros(snapshot.n_flows + 1, dtype=np.int64)
+    table_kernels.fill_route_lengths(*arguments, first[1:])
+    np.cumsum(first, out=first)
+    routes = Routes(
+        first,
+        np.empty(first[-1], dtype=np.int32),
+        np.empty(first[-1], dtype=np.int32),
+        np.empty(snapshot.n_flows),
+        np.empty(snapshot.n_flows),
+    )
+    row_of_link = np.full(len(snapshot.ends_of_link), NONE, dtype=np.int64)
+    row_of_link[snapshot.link] = np.arange(snapshot.n_links)
+    table_kernels.fill_routes(*arguments, row_of_link, snapshot.delay_s, snapshot.range_m, *routes)
+    return routes
+
+
+def follow(snapshot: Snapshot, table: ForwardingTable, flow) -> list[int]:
+    """The nodes of one flow's path, from its source to its destination; empty if it does not arrive.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    table : ForwardingTable
+        One that was checked, as `compute_table` returns it.
+    flow : int or (int, int)
+        Row of the flow, or the rows of its two ends.
+
+    Raises
+    ------
+    ValueError
+        If there is no such flow.
+    """
+    if not isinstance(flow, (int, np.integer)):
+        start, end = flow
+        rows = np.flatnonzero((snapshot.flow_from == start) & (snapshot.flow_to == end))
+        if len(rows) == 0:
+            raise ValueError(f"there is no flow from node {start} to node {end}")
+        flow = int(rows[0])
+    if not 0 <= flow < snapshot.n_flows:
+        raise ValueError(f"there is no flow {flow}; flows are 0 to {snapshot.n_flows - 1}")
+    return follow_flows(snapshot, table).nodes_of(flow)
+
+
+def _next_label_array(table):
+    """`next_label` for a kernel, which cannot take None, and whether labels are kept."""
+    if table.next_label is None:
+        return np.empty((0, 0), dtype=np.int32), True
+    return table.next_label, False
+
+
+def complaint_of(policy: str, snapshot: Snapshot):
+    """A function that raises the error about a table, with the policy and the step's time in front."""
+
+    def complain(message, cause=None):
+        raise RunFailed(f'routing policy "{policy}" at t = {snapshot.t_s:g} s {message}') from cause
+
+    return complain

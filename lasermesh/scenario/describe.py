@@ -1,0 +1,100 @@
+"""The schema of scenario files, as text and as a structure, from the metadata beside the fields."""
+
+from lasermesh.scenario.experiment import Experiment, Flow, Packets, Pair, Routing
+from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of, later_keys
+from lasermesh.scenario.problems import shown
+from lasermesh.scenario.topology import (
+    GroundGroup,
+    LinkRule,
+    PlanContact,
+    SatelliteGroup,
+    Site,
+    TerminalType,
+    TerminalUse,
+    Topology,
+)
+
+_TABLES = (
+    ("Topology file, top level", (Topology,)),
+    ("[terminals.NAME]", (TerminalType,)),
+    ("[[satellites]]", (SatelliteGroup,)),
+    ("[[satellites]] terminals = [{ ... }]", (TerminalUse,)),
+    ("[[ground]]", (Site, GroundGroup)),
+    ("[[links]]", (LinkRule,)),
+    ("Experiment file, top level", (Experiment,)),
+    ("[routing]", (Routing,)),
+    ("[packets]", (Packets,)),
+    ("[[flows]]", (Flow,)),
+    ("CSV file of sites", (Site,)),
+    ("CSV file of pairs", (Pair,)),
+    ("CSV file of a contact plan", (PlanContact,)),
+)
+
+
+def describe():
+    """What scenario files may contain.
+
+    Returns
+    -------
+    text : str
+    structure : dict
+        JSON-ready: a list of tables, each with its keys.
+    """
+    structure = {"tables": [_table(title, classes) for title, classes in _TABLES]}
+    text = "\n\n".join(_table_text(table) for table in structure["tables"])
+    return text, structure
+
+
+def _table(title, classes):
+    keys = [_key(key) for key in keys_of(*classes).values()]
+    if title.startswith("CSV"):
+        keys = [key | {"goes_with": []} for key in keys]  # these limits are about tables
+    return {"table": title, "keys": keys, "not_yet_supported": list(later_keys(*classes))}
+
+
+def _key(key):
+    kind = key.kind
+    required = key.default is REQUIRED
+    return {
+        "name": key.name,
+        "required": required or list(key.required_with),
+        "default": None if required or _is_table(key.default) else as_plain(key.default),
+        "unit": getattr(kind, "unit", None),
+        "low": getattr(kind, "low", None),
+        "above": getattr(kind, "above", None),
+        "high": getattr(kind, "high", None),
+        "choices": list(getattr(kind, "choices", ())),
+        "goes_with": list(key.only),
+        "is": kind.words(),
+        "help": key.help,
+    }
+
+
+def _is_table(default):
+    return hasattr(default, "__dataclass_fields__")
+
+
+def _table_text(table):
+    lines = [table["table"]]
+    for key in table["keys"]:
+        lines.append(f"  {key['name']}: {key['is']}{_conditions(key)}")
+        lines.append(f"      {key['help']}")
+    if table["not_yet_supported"]:
+        lines.append(f"  not yet supported: {', '.join(table['not_yet_supported'])}")
+    return "\n".join(lines)
+
+
+def _conditions(key):
+    """Unit, default, and where a key is needed or allowed, in brackets."""
+    conditions = []
+    if key["unit"]:
+        conditions.append(f"in {key['unit']}")
+    if key["required"] is True:
+        conditions.append("required")
+    elif key["required"]:
+        conditions.append("required with " + " or ".join(key["required"]))
+    elif key["default"] not in (None, [], {}):
+        conditions.append(f"default {shown(key['default'])}")
+    if key["goes_with"] and key["goes_with"] != key["required"]:
+        conditions.append("only with " + " or ".join(key["goes_with"]))
+    return f" ({'; '.join(conditions)})" if conditions else ""

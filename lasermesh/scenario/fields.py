@@ -1,0 +1,416 @@
+"""Kinds of values a scenario file may hold, and the metadata that stands beside each field of a dataclass."""
+
+import dataclasses
+import datetime
+import math
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from lasermesh.scenario.problems import did_you_mean, shown
+
+
+class _Mark:
+    """A value that is no value; compared by identity."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __repr__(self):
+        return self._name
+
+
+BAD = _Mark("BAD")
+"""Stands for a value that was wrong and has been reported."""
+
+REQUIRED = _Mark("REQUIRED")
+"""Stands for the default of a key that must be given."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What one key of a file is: its name there, kind, default, help, and where it applies.
+
+    `only` and `required_with` name variants of the table (as `pattern`, or `rule = "grid"`): those to which
+    the key is limited, and those in which it must be given. An empty `only` means all of them.
+    """
+
+    name: str
+    kind: object
+    default: object
+    help: str
+    only: tuple = ()
+    required_with: tuple = ()
+
+    def applies_to(self, variant):
+        return variant is None or not self.only or variant in self.only
+
+    def needed_in(self, variant):
+        if self.default is REQUIRED:
+            return not self.only or variant in self.only
+        return variant in self.required_with
+
+
+def key(kind, default=REQUIRED, *, help, name=None, only=(), required_with=()):
+    """A dataclass field that a file sets, by the field's own name unless `name` says otherwise."""
+    metadata = {"key": Key(name, kind, default, help, only, required_with)}
+    if default is REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return _field(default, metadata)
+
+
+def keys_of(*classes):
+    """The keys of one or more dataclasses, by name in the file, in the order of their fields."""
+    keys = {}
+    for cls in classes:
+        for each in dataclasses.fields(cls):
+            if "key" in each.metadata:
+                described = each.metadata["key"]
+                name = described.name or each.name
+                keys[name] = dataclasses.replace(described, name=name)
+    return keys
+
+
+def later_keys(*classes):
+    """Keys that the design has and this version does not."""
+    return tuple(name for cls in classes for name in getattr(cls, "later", ()))
+
+
+def bulky(default=()):
+    """A field that no file sets and that `as_plain` leaves out, because it is large or repeats a file."""
+    return _field(default, {"bulky": True}, repr=False)
+
+
+def _field(default, metadata, repr=True):
+    """A dataclass field; a table as default is made anew for each object."""
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata, repr=repr)
+    return dataclasses.field(default=default, metadata=metadata, repr=repr)
+
+
+def as_plain(value):
+    """A dataclass as JSON-ready values under the names of the file."""
+    if dataclasses.is_dataclass(value):
+        plain = {}
+        for each in dataclasses.fields(value):
+            if not each.metadata.get("bulky"):
+                described = each.metadata.get("key")
+                name = (described and described.name) or each.name
+                plain[name] = as_plain(getattr(value, each.name))
+        return plain
+    if isinstance(value, dict):
+        return {name: as_plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, datetime.date | datetime.time | Path):
+        return str(value)
+    return value
+
+
+class Kind:
+    """A kind of value.
+
+    `fits` tells whether a value has the right type, `fault` what else is wrong with it (None if nothing),
+    `words` names the kind after "must be", and `read` returns the value to use, or BAD after reporting.
+    """
+
+    def fits(self, value):
+        raise NotImplementedError
+
+    def words(self):
+        raise NotImplementedError
+
+    def fault(self, value):
+        return None
+
+    def convert(self, value):
+        return value
+
+    def read(self, value, place):
+        if not self.fits(value):
+            place.report(f"must be {self.words()} (got {shown(value)})", value)
+            return BAD
+        fault = self.fault(value)
+        if fault is not None:
+            place.report(fault, value)
+            return BAD
+        return self.convert(value)
+
+
+def _range_words(low, high, above=None):
+    low, high, above = (
+        f"{limit:.15g}" if isinstance(limit, float) else limit for limit in (low, high, above)
+    )
+    if above is not None:
+        return f" above {above}" + ("" if high is None else f" and at most {high}")
+    if high is None:
+        return "" if low is None else f" of at least {low}"
+    return f" from {low} to {high}"
+
+
+@dataclass(frozen=True)
+class Integer(Kind):
+    """A whole number; `true` is none."""
+
+    low: int
+    high: int | None = None
+    unit: str | None = None
+
+    def fits(self, value):
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    def words(self):
+        return "an integer" + _range_words(self.low, self.high)
+
+    def fault(self, value):
+        if value < self.low or (self.high is not None and value > self.high):
+            return f"must be {self.words()} (got {shown(value)})"
+        return None
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A finite number, written as a float or an integer."""
+
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    unit: str | None = None
+
+    def fits(self, value):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    def words(self):
+        return "a number" + _range_words(self.low, self.high, self.above)
+
+    def fault(self, value):
+        inside = (
+            abs(value) < math.inf
+            and (self.low is None or value >= self.low)
+            and (self.above is None or value > self.above)
+            and (value <= self.high if self.high is not None else value < 1e300)
+        )
+        return None if inside else f"must be {self.words()} (got {shown(value)})"
+
+    def convert(self, value):
+        return float(value)
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """`true` or `false`."""
+
+    def fits(self, value):
+        return isinstance(value, bool)
+
+    def words(self):
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Text that is not blank; with `what`, what it stands for."""
+
+    what: str = "text in quotes"
+
+    def fits(self, value):
+        return isinstance(value, str)
+
+    def words(self):
+        return self.what
+
+    def fault(self, value):
+        return None if value.strip() else f"must be {self.words()} (got {shown(value)})"
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words; `later` are those that the design has and this version does not."""
+
+    choices: tuple
+    later: tuple = ()
+
+    def fits(self, value):
+        return isinstance(value, str)
+
+    def words(self):
+        quoted = [shown(choice) for choice in self.choices]
+        return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " or " + quoted[-1]
+
+    def fault(self, value):
+        if value in self.later:
+            return f"{shown(value)} is not yet supported; must be {self.words()}"
+        if value not in self.choices:
+            return f"must be {self.words()} (got {shown(value)}){did_you_mean(value, self.choices)}"
+        return None
+
+
+@dataclass(frozen=True)
+class Name(Kind):
+    """A name of something in the scenario (design section 9, point 9)."""
+
+    def fits(self, value):
+        return isinstance(value, str)
+
+    def words(self):
+        return "a name in quotes"
+
+    def fault(self, value):
+        return name_fault(value)
+
+
+def name_fault(name, forbidden=":,*?["):
+    """Why this cannot be the name of a node, group or flow, or None."""
+    if not name.strip():
+        return f"a name must not be blank (got {shown(name)})"
+    for character in name:
+        if character in forbidden:
+            return f"a name must not contain {shown(character)} (got {shown(name)})"
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            return f"a name must not contain control characters (got {shown(name)})"
+    if name[0] == "#" and name[1:].isdecimal():
+        return f"{shown(name)} cannot be a name, because it stands for a row number"
+    return None
+
+
+@dataclass(frozen=True)
+class Moment(Kind):
+    """An instant, written with its offset from UTC."""
+
+    first_year: int
+    last_year: int
+
+    def fits(self, value):
+        return isinstance(value, datetime.datetime) and value.tzinfo is not None
+
+    def words(self):
+        return "a date-time with an offset, as 2026-01-01T00:00:00Z"
+
+    def fault(self, value):
+        if not self.first_year <= value.year <= self.last_year:
+            return f"must be in the years {self.first_year} to {self.last_year} (got {shown(value)})"
+        return None
+
+    def convert(self, value):
+        return value.astimezone(datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Row(Kind):
+    """A list of fixed length, each item with a label and a kind of its own, as `["Tokyo", "London"]`."""
+
+    labels: tuple
+    items: tuple
+
+    def fits(self, value):
+        return isinstance(value, list) and len(value) == len(self.labels)
+
+    def words(self):
+        return "a list [" + ", ".join(self.labels) + "]"
+
+    def read(self, value, place):
+        checked = super().read(value, place)
+        if checked is BAD:
+            return BAD
+        row = tuple(
+            kind.read(item, place.at(i))
+            for i, (kind, item) in enumerate(zip(self.items, checked, strict=True))
+        )
+        return BAD if BAD in row else row
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """A list of one kind that is not empty; `distinct` refuses repetition."""
+
+    item: Kind
+    distinct: bool = False
+
+    def fits(self, value):
+        return isinstance(value, list)
+
+    def words(self):
+        return f"a list, each item {self.item.words()}"
+
+    def fault(self, value):
+        return None if value else f"must be {self.words()}, and not empty"
+
+    def read(self, value, place):
+        checked = super().read(value, place)
+        if checked is BAD:
+            return BAD
+        items = tuple(self.item.read(item, place.at(i)) for i, item in enumerate(checked))
+        if BAD in items:
+            return BAD
+        if self.distinct:
+            return _without_repetition(items, place)
+        return items
+
+
+def _without_repetition(items, place):
+    first_index = {}
+    for index, item in enumerate(items):
+        first = first_index.setdefault(item, index)
+        if first != index:
+            place.at(index).report(f"{shown(item)} stands already at {place.at(first)}", item)
+    return items if len(first_index) == len(items) else BAD
+
+
+@dataclass(frozen=True)
+class Either(Kind):
+    """One of several kinds, told apart by type."""
+
+    kinds: tuple
+
+    def fits(self, value):
+        return any(kind.fits(value) for kind in self.kinds)
+
+    def words(self):
+        return " or ".join(kind.words() for kind in self.kinds)
+
+    def read(self, value, place):
+        for kind in self.kinds:
+            if kind.fits(value):
+                return kind.read(value, place)
+        return super().read(value, place)
+
+
+@dataclass(frozen=True)
+class Table(Kind):
+    """A table whose keys are the fields of `cls`, or any keys at all; read by whoever knows it."""
+
+    cls: type | None = None
+
+    def fits(self, value):
+        return isinstance(value, dict)
+
+    def words(self):
+        return "a table"
+
+
+@dataclass(frozen=True)
+class TableByName(Kind):
+    """A table of tables of `cls` under names that the author gives, as `[terminals.mini]`."""
+
+    cls: type
+
+    def fits(self, value):
+        return isinstance(value, dict)
+
+    def words(self):
+        return "a table of tables"
+
+
+@dataclass(frozen=True)
+class Tables(Kind):
+    """An array of tables of `cls`, as `[[flows]]`."""
+
+    cls: type
+
+    def fits(self, value):
+        return isinstance(value, list)
+
+    def words(self):
+        return "an array of tables, written with [[double brackets]]"

@@ -1,0 +1,93 @@
+"""Names of nodes and groups: that each is there once, and that what the files refer to is there."""
+
+from lasermesh.scenario.fields import BAD
+from lasermesh.scenario.problems import closest, did_you_mean, shown
+
+
+class NodeNames:
+    """The names of a topology while it is read, also while parts of it are unknown because they are wrong.
+
+    Where a group could not be read, names that may be its nodes' are not reported as missing.
+    """
+
+    def __init__(self, topology):
+        self.topology = topology
+        self.groups = {}
+        self.groups_known = True
+        self._rows = {}
+        self._names = []
+        self._places = []
+        self._without_position = set()
+        self._unknown_prefixes = []
+        self._group_places = {}
+
+    def add_group(self, name, place, is_ground):
+        """Notes a group; a second one of that name is reported."""
+        if name is BAD:
+            self.groups_known = False
+        elif name in self.groups:
+            place.at("name").report(f"{shown(name)} is already the name of {self._group_places[name]}", name)
+        else:
+            self.groups[name] = is_ground
+            self._group_places[name] = place
+
+    def add_node(self, name, place, has_position=True):
+        """Gives the next row to a node; a second one of that name is reported at its place."""
+        if not has_position:
+            self._without_position.add(len(self._places))
+        row = self._rows.setdefault(name, len(self._places))
+        if row < len(self._places):
+            place.report(f"{shown(name)} is already the name of the node at {self._places[row]}", name)
+        self._names.append(name)
+        self._places.append(place)
+
+    def add_unknown(self, prefix=""):
+        """Notes that there are more nodes, whose names begin with the prefix."""
+        self._unknown_prefixes.append(prefix)
+
+    def __len__(self):
+        return len(self._places)
+
+    def find(self, name, place):
+        """Row of the node of that name or `#17`; BAD if there is none (reported) or it cannot be known."""
+        if name in self._rows:
+            return self._rows[name]
+        if name[:1] == "#" and name[1:].isdecimal():
+            return self._find_row(name, place)
+        if any(name.startswith(prefix) for prefix in self._unknown_prefixes):
+            return BAD
+        if name in self.groups:
+            place.report(f"{shown(name)} is a group; here the name of one node is wanted", name)
+        else:
+            where = f"no node is named {shown(name)} in topology {shown(self.topology)}"
+            place.report(where + did_you_mean(name, self._rows), name)
+        return BAD
+
+    def _find_row(self, name, place):
+        row = int(name[1:])
+        if self._unknown_prefixes:
+            return BAD
+        if row >= len(self):
+            place.report(f"there is no row {row}; rows go from 0 to {len(self) - 1}", name)
+            return BAD
+        return row
+
+    def name_of(self, row):
+        return self._names[row]
+
+    def has_position(self, row):
+        return row not in self._without_position
+
+    def check_group(self, name, place, is_ground):
+        """Whether there is a group of that name and sort; if not, that is reported."""
+        sort = "ground sites" if is_ground else "satellites"
+        if self.groups.get(name) == is_ground:
+            return True
+        if name in self.groups:
+            place.report(f"{shown(name)} is not a group of {sort}", name)
+        elif self.groups_known:
+            same_sort = [known for known, ground in self.groups.items() if ground == is_ground]
+            nearest = closest(name, same_sort)
+            hint = f"; did you mean {shown(nearest)}?" if nearest else ""
+            place.report(f"no group of {sort} is named {shown(name)}{hint}", name)
+        return False

@@ -1,0 +1,88 @@
+"""`--set PATH=VALUE`: replacing values of a scenario file before it is checked."""
+
+import re
+import tomllib
+from typing import NamedTuple
+
+from lasermesh.scenario.problems import did_you_mean, shown
+from lasermesh.scenario.sources import dotted
+
+_STEP = re.compile(r'"([^"]*)"|\[(\d{1,9})\]|([^."\[\]=]+)')
+_PATH = re.compile(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern})|\[\d{{1,9}}\])*")
+_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "options")
+
+
+class Option(NamedTuple):
+    """One `--set`: its text as given, the path as keys and indices, and the value."""
+
+    text: str
+    path: tuple
+    value: object
+
+
+def parse_option(text, report):
+    """The `Option` of `PATH=VALUE`, or None after reporting."""
+    shown_text = f"--set {text}"
+    report.opened(shown_text)
+    path_text, equals, value_text = text.partition("=")
+    if not equals or _PATH.fullmatch(path_text.strip()) is None:
+        example = "routing.interval_s=2 or links[1].mask_deg=10"
+        report.add(shown_text, None, None, f"must be PATH=VALUE, as {example}", text)
+        return None
+    steps = _STEP.finditer(path_text.strip())
+    path = tuple(int(step[2]) if step[2] else step[3] or step[1] for step in steps)
+    return Option(shown_text, path, _value(value_text.strip()))
+
+
+def _value(text):
+    """A TOML value; what is none is taken as text, so that quotes can be left out."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def apply_option(option, source):
+    """Puts the option's value into the source; a path that leads nowhere is reported."""
+    target, walked = source.data, ()
+    for position, step in enumerate(option.path):
+        is_last = position == len(option.path) - 1
+        if isinstance(target, dict) and isinstance(step, str) and (is_last or step in target):
+            found = step
+        elif isinstance(target, dict) and step in _TABLES_THAT_MAY_BE_ABSENT:
+            target[step] = {}
+            found = step
+        elif (found := _find_in_list(target, step)) is None:
+            where = f" in {dotted(walked)}" if walked else ""
+            message = f"there is no {shown(step)}{where}{did_you_mean(str(step), _names_in(target))}"
+            source.report.add(option.text, None, None, message)
+            return
+        walked += (found,)
+        if not is_last:
+            target = target[found]
+    target[found] = option.value
+    for path in [path for path in source.lines if path[: len(walked)] == walked]:
+        del source.lines[path]
+    source.options[walked] = option.text
+
+
+def _find_in_list(target, step):
+    """Index of the item that `step` means, an index itself or the name of the item; None if there is none."""
+    if not isinstance(target, list):
+        return None
+    if isinstance(step, int):
+        return step if step < len(target) else None
+    return next(
+        (i for i, item in enumerate(target) if isinstance(item, dict) and item.get("name") == step), None
+    )
+
+
+def _names_in(target):
+    """What a step could have meant instead."""
+    if isinstance(target, dict):
+        return [*target, *_TABLES_THAT_MAY_BE_ABSENT]
+    names = (
+        [item.get("name") for item in target if isinstance(item, dict)] if isinstance(target, list) else []
+    )
+    return [name for name in names if isinstance(name, str)]

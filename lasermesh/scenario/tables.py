@@ -1,0 +1,110 @@
+"""CSV files of a scenario: sites, pairs of nodes, contact plans."""
+
+import csv
+import io
+
+from lasermesh.scenario.fields import BAD, REQUIRED, Number, keys_of, later_keys
+from lasermesh.scenario.problems import did_you_mean, shown
+from lasermesh.scenario.sources import Line
+
+
+def read_csv(text, file, cls, report):
+    """Rows of a CSV text by the metadata of a dataclass; columns that it does not know are ignored.
+
+    Returns
+    -------
+    rows : list of (Line, dict)
+        Place and values by column name of each sound row.
+    sound : bool
+        Whether nothing had to be reported.
+    """
+    keys = keys_of(cls)
+    lines = _csv_lines(text, file, report)
+    header = next(lines, None)
+    columns = _columns(header, keys, file, report)
+    if columns is None:
+        return [], False
+    later = [name for name in later_keys(cls) if name in columns]
+    rows, sound = [], True
+    for line in lines:
+        if line is None:
+            return rows, False
+        number, cells = line
+        place = Line(report, file, number)
+        values = _row_values(keys, columns, cells, place)
+        for name in later:
+            if _cell(cells, columns[name]):
+                place.at(name).report("not yet supported; leave the column empty")
+                sound = False
+        if BAD in values.values():
+            sound = False
+        else:
+            rows.append((place, values))
+    if not rows and sound:
+        Line(report, file, None).report("has a header, but no rows")
+        sound = False
+    return rows, sound
+
+
+def _csv_lines(text, file, report):
+    """Line number and stripped cells of every line that is not blank; None after a reported fault."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            Line(report, file, reader.line_num).report(f"not valid CSV: {error}")
+            yield None
+            return
+        if any(cell.strip() for cell in cells):
+            yield reader.line_num, [cell.strip() for cell in cells]
+
+
+def _columns(header, keys, file, report):
+    """Index of each column by name, or None after reporting what the header lacks."""
+    if header is None:
+        return None
+    number, cells = header
+    place = Line(report, file, number)
+    columns = {}
+    for index, name in enumerate(cells):
+        if name in columns and name in keys:
+            place.at(name).report("this column is there twice")
+            return None
+        columns[name] = index
+    missing = [name for name, key in keys.items() if key.default is REQUIRED and name not in columns]
+    for name in missing:
+        others = [column for column in columns if column and column not in keys]
+        place.report(f"there is no column {shown(name)}{did_you_mean(name, others)}", ",".join(cells))
+    return None if missing else columns
+
+
+def _row_values(keys, columns, cells, place):
+    values = {}
+    for name, key in keys.items():
+        cell = _cell(cells, columns[name]) if name in columns else ""
+        here = place.at(name)
+        if cell:
+            values[name] = key.kind.read(_parsed(cell, key.kind), here)
+        elif key.default is REQUIRED:
+            here.report(f"is empty; must be {key.kind.words()}")
+            values[name] = BAD
+        else:
+            values[name] = key.default
+    return values
+
+
+def _cell(cells, index):
+    return cells[index] if index < len(cells) else ""
+
+
+def _parsed(cell, kind):
+    """The number in a cell where a number is wanted, else its text."""
+    if not isinstance(kind, Number):
+        return cell
+    try:
+        return float(cell)
+    except ValueError:
+        return cell

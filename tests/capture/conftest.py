@@ -1,0 +1,45 @@
+"""What reads captures back: tshark, where it is installed."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+VALIDATE = (
+    "-o",
+    "ip.check_checksum:TRUE",
+    "-o",
+    "udp.check_checksum:TRUE",
+)
+
+
+@pytest.fixture(scope="session")
+def tshark():
+    """Function that runs tshark on a capture and returns its lines, with checksums validated."""
+    program = shutil.which("tshark")
+    if program is None:
+        reason = "tshark is not installed (Debian: apt-get install tshark)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    def run(path, *arguments):
+        command = [program, "-r", str(path), *VALIDATE, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, encoding="utf-8")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tshark_fields(tshark):
+    """Function that returns one list of strings per packet: the values of fields, names resolved."""
+
+    def run(path, *fields, options=()):
+        chosen = [argument for field in fields for argument in ("-e", field)]
+        lines = tshark(path, "-N", "n", *options, "-T", "fields", *chosen)
+        return [line.split("\t") for line in lines]
+
+    return run

@@ -1,0 +1,42 @@
+"""`lasermesh graph` as one types it."""
+
+import json
+
+import networkx
+
+
+def test_json_has_the_fields_of_the_contract(run_command):
+    done = run_command("graph", "walker-144", "--at", 60, "--json")
+    assert (done.code, done.err) == (0, "")
+    result = json.loads(done.out)
+    assert list(result) == ["topology", "t_s", "utc", "nodes", "links"]
+    assert (result["topology"], result["t_s"]) == ("walker-144", 60.0)
+    assert run_command("graph", "walker-144", "--at", 60, "--format", "json").out == done.out
+
+
+def test_graphml_can_be_kept_in_a_file(run_command, tmp_path):
+    done = run_command("graph", "walker-144", "--format", "graphml")
+    (tmp_path / "graph.graphml").write_text(done.out)
+    read = networkx.read_graphml(tmp_path / "graph.graphml")
+    assert read.number_of_nodes() == 174 and read.nodes["w-00-00"]["kind"] == "satellite"
+
+
+def test_the_text_is_a_few_numbers(run_command):
+    lines = run_command("graph", "walker-144", "--at", 60).out.splitlines()
+    assert lines[0].startswith("walker-144 at t = 60 s, 2026-")
+    assert lines[2].split() == ["satellites", "144"]
+    assert lines[5].split()[:4] == ["satellite", "links,", "km", "576"]
+
+
+def test_mistakes_end_with_code_2_and_a_sentence(run_command):
+    for arguments, words in [
+        (("--at", "inf"), "the instant must be a number of seconds"),
+        (("--at", "noon"), "'noon' is not a valid float"),
+        (("--format", "png"), "'png' is not one of"),
+        (("--json", "--format", "graphml"), "give --json or --format graphml, not both"),
+    ]:
+        done = run_command("graph", "walker-144", *arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+        assert words in done.err
+    assert run_command("graph").code == 2
+    assert run_command("graph", "no-such-topology").code == 2

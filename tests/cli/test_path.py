@@ -1,0 +1,99 @@
+"""`lasermesh path` as one types it."""
+
+import json
+
+TEN_LINES = """
+import numpy as np
+
+def mine(snapshot):
+    return np.full((snapshot.n_nodes, len(snapshot.destinations)), -1)
+
+def wrong(snapshot):
+    return np.zeros((1, 1))
+"""
+
+
+def test_json_of_one_pair_has_the_fields_of_the_contract(run_command):
+    arguments = ("path", "walker-144", "Tokyo", "London", "--start", 10, "--duration", 90, "--step", 30)
+    done = run_command(*arguments, "--json")
+    assert (done.code, done.err) == (0, "")
+    result = json.loads(done.out)
+    assert list(result) == ["from", "to", "policy", "samples"]
+    assert (result["from"], result["to"], result["policy"]) == ("Tokyo", "London", "shortest-delay")
+    assert [sample["t_s"] for sample in result["samples"]] == [10.0, 40.0, 70.0]
+    for sample in result["samples"]:
+        assert list(sample) == ["t_s", "reachable", "delay_ms", "rtt_ms", "distance_km", "hops", "nodes"]
+        assert sample["nodes"][0] == "Tokyo" and sample["nodes"][-1] == "London"
+        assert sample["hops"] == len(sample["nodes"]) - 1
+
+
+def test_json_of_pairs_has_the_fields_of_the_contract(run_command, tmp_path):
+    (tmp_path / "pairs.csv").write_text("from,to\nTokyo,London\nLondon,Tokyo\n")
+    result = json.loads(run_command("path", "walker-144", "--pairs", "pairs.csv", "--json").out)
+    assert list(result) == ["policy", "paths"]
+    assert [list(found) for found in result["paths"]] == [["from", "to", "samples"]] * 2
+    there, back = (found["samples"][0]["nodes"] for found in result["paths"])
+    assert there == back[::-1]
+
+
+def test_all_pairs_are_a_line_each(run_command):
+    done = run_command("path", "walker-144", "--pairs", "all", "--set", "ground[0].sites=polar-2")
+    lines = done.out.splitlines()
+    assert len(lines) == 3 and lines[0].startswith("from")
+    assert lines[-1].startswith("1 pairs, ")
+
+
+def test_the_text_shows_nodes_where_the_path_changed_and_a_summary(run_command):
+    done = run_command("path", "walker-144", "Tokyo", "London", "--duration", 4, "--step", 1)
+    lines = done.out.splitlines()
+    assert lines[0] == "Tokyo to London, shortest-delay"
+    assert len(lines) == 2 + 4 + 1
+    assert "Tokyo > w-" in lines[2]
+    assert ">" not in lines[3]  # still the same path
+    assert lines[-1].startswith("reachable in 4/4 samples; round trip ")
+    assert lines[-1].endswith("the path changed 0 times")
+
+
+def test_a_pair_without_a_path_is_shown_as_such(run_command):
+    done = run_command("path", "walker-144", "Tokyo", "London", "--set", "links[1].max_range_km=400")
+    assert done.code == 0
+    assert done.out.splitlines()[2].split() == ["0", "-", "-", "-", "none"]
+    assert "reachable in 0/1 samples" in done.out
+
+
+def test_nodes_can_be_given_by_row(run_command):
+    result = json.loads(run_command("path", "walker-144", "#0", "#1", "--json").out)
+    assert (result["from"], result["to"]) == ("w-00-00", "w-00-01")
+
+
+def test_a_policy_of_the_users_is_used_and_named(run_command, tmp_path):
+    (tmp_path / "policy.py").write_text(TEN_LINES)
+    result = json.loads(
+        run_command("path", "walker-144", "Tokyo", "London", "--policy", "policy.py:mine", "--json").out
+    )
+    assert result["policy"] == "policy.py:mine"
+    assert not result["samples"][0]["reachable"]
+    done = run_command("path", "walker-144", "Tokyo", "London", "--policy", "policy.py:wrong")
+    assert (done.code, done.out) == (1, "")
+    assert 'Error: routing policy "policy.py:wrong" at t = 0 s returned an array of shape (1, 1)' in done.err
+
+
+def test_mistakes_end_with_code_2_and_a_sentence(run_command):
+    for arguments, words in [
+        (("Tokio", "London"), 'no node is named "Tokio" in topology "walker-144"; did you mean "Tokyo"?'),
+        (("Tokyo", "Tokyo"), 'a path from "Tokyo" to itself'),
+        (("Tokyo",), "give the names of two nodes, FROM and TO, or --pairs FILE|all"),
+        ((), "give the names of two nodes"),
+        (("Tokyo", "London", "--pairs", "all"), "give FROM and TO or --pairs, not both"),
+        (("Tokyo", "London", "--duration", -1), "the duration must not be negative"),
+        (("Tokyo", "London", "--step", 0), "the step must be longer than 0 s"),
+        (("Tokyo", "London", "--start", "soon"), "'soon' is not a valid float"),
+        (("Tokyo", "London", "--policy", "shortest"), 'unknown routing policy "shortest"; did you mean'),
+        (("Tokyo", "London", "--policy", "no.py:f"), "there is no file no.py"),
+        (("--pairs", "no.csv"), 'there is no file "no.csv"'),
+        (("Tokyo", "London", "--set", "step_s=-1"), "step_s"),
+    ]:
+        done = run_command("path", "walker-144", *arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+        assert words in done.err
+    assert run_command("path", "no-such-topology", "a", "b").code == 2

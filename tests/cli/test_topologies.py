@@ -1,0 +1,82 @@
+"""`lasermesh topologies`, and what is shipped."""
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from lasermesh import shipped
+from lasermesh.errors import UserError
+
+
+def test_the_list_names_everything_that_is_shipped(run_command):
+    words = set(run_command("topologies").out.split())
+    for names in (shipped.list_topologies(), shipped.list_experiments(), shipped.list_sites()):
+        assert names and set(names) <= words
+
+
+def test_the_topologies_of_the_documentation_are_shipped():
+    assert {"walker-144", "starlink-gen1", "kuiper-630", "iridium"} <= set(shipped.list_topologies())
+    assert {"cities", "quick"} <= set(shipped.list_experiments())
+
+
+def test_a_name_prints_the_file(run_command):
+    done = run_command("topologies", "walker-144")
+    assert done.out == shipped.find_topology("walker-144").read_text()
+    assert tomllib.loads(done.out)["name"] == "walker-144"
+
+
+@pytest.mark.parametrize("name", ["quick", "polar-2", "polar-2.csv", "iridium.toml"])
+def test_experiments_and_sites_print_too_with_or_without_suffix(run_command, name):
+    assert run_command("topologies", name).code == 0
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one(run_command):
+    done = run_command("topologies", "starlink-gen2")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == 'Error: nothing shipped is named "starlink-gen2"; did you mean "starlink-gen1"?\n'
+
+
+def test_json_of_the_list_and_of_one_file(run_command):
+    listed = json.loads(run_command("topologies", "--json").out)
+    assert set(listed) == {"topologies", "experiments", "sites"}
+    for item in listed["topologies"] + listed["experiments"] + listed["sites"]:
+        assert set(item) == {"name", "about", "file"} and item["about"]
+    one = json.loads(run_command("topologies", "quick", "--json").out)
+    assert (one["name"], one["kind"]) == ("quick", "experiment")
+    assert one["text"] == shipped.find_experiment("quick").read_text()
+
+
+@pytest.mark.parametrize("find", [shipped.find_topology, shipped.find_experiment, shipped.find_sites])
+@pytest.mark.parametrize(
+    "name", ["no-such-file", "", ".", "../pyproject", "sites/cities-30", "/etc/passwd", "*"]
+)
+def test_what_is_no_shipped_name_is_not_found(find, name):
+    assert find(name) is None
+
+
+def test_no_two_shipped_files_share_a_name():
+    items = [item.name for group in shipped.catalogue().values() for item in group]
+    assert len(items) == len(set(items))
+    with pytest.raises(UserError):
+        shipped.find("no-such-file")
+
+
+@pytest.mark.parametrize("name", shipped.list_sites())
+def test_site_sets_hold_plain_rows_with_distinct_names(name):
+    header, *rows = shipped.find_sites(name).read_text(encoding="utf-8").splitlines()
+    assert header in ("name,lat_deg,lon_deg", "name,lat_deg,lon_deg,height_m")
+    names = [row.split(",")[0] for row in rows]
+    assert len(set(names)) == len(names)
+    for row in rows:
+        site, lat_deg, lon_deg, *height_m = row.split(",")
+        assert re.fullmatch(r"[\w' ().]+", site)
+        assert -90 <= float(lat_deg) <= 90 and -180 <= float(lon_deg) <= 180
+        assert all(0 <= float(height) < 5000 for height in height_m)
+
+
+def test_the_thirty_cities_are_those_of_the_hundred():
+    hundred = set(shipped.find_sites("cities-100").read_text().splitlines())
+    thirty = set(shipped.find_sites("cities-30").read_text().splitlines())
+    assert thirty <= hundred

@@ -1,0 +1,137 @@
+"""The link graph at one instant, as JSON and as GraphML."""
+
+import io
+import math
+
+import networkx
+import pytest
+
+from lasermesh.errors import UserError
+from lasermesh.experiments import graphs
+from lasermesh.experiments.graphs import describe_graph, graph, graphml
+from lasermesh.scenario import load_topology
+
+MIXED = """
+epoch = 2026-03-20T12:00:00Z
+[[satellites]]
+name = "w"
+pattern = "walker-delta"
+planes = 4
+slots = 6
+phasing_factor = 1
+altitude_km = 1400.0
+inclination_deg = 60.0
+[[satellites]]
+name = "bare"
+fixed = ["relay"]
+[[ground]]
+name = "Quito"
+lat_deg = 0.0
+lon_deg = 0.0
+height_m = 0.0
+[[ground]]
+name = "Pole"
+lat_deg = 90.0
+lon_deg = 0.0
+[[links]]
+rule = "grid"
+rate_gbps = 10.0
+max_range_km = 20000.0
+[[links]]
+rule = "ground"
+sites = "Quito"
+rate_gbps = 1.5
+[[links]]
+rule = "plan"
+plan = "plan.csv"
+"""
+
+PLAN = """from,to,start_s,stop_s,rate_bps,owlt_s
+Pole,relay,0,10,2000000,0.5
+"""
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    (tmp_path / "mixed.toml").write_text(MIXED)
+    (tmp_path / "plan.csv").write_text(PLAN)
+    return load_topology(tmp_path / "mixed.toml")
+
+
+def test_the_graph_has_the_fields_of_the_contract(mixed):
+    result = graph(mixed, 1.5)
+    assert list(result) == ["topology", "t_s", "utc", "nodes", "links"]
+    assert (result["topology"], result["t_s"]) == ("mixed", 1.5)
+    assert result["utc"] == "2026-03-20T12:00:01.500000Z"
+    assert len(result["nodes"]) == 27
+    for node in result["nodes"]:
+        assert list(node) == ["name", "kind", "position_km"]
+    for link in result["links"]:
+        assert list(link) == ["from", "to", "kind", "range_km", "delay_ms", "rate_gbps"]
+        assert link["delay_ms"] == pytest.approx(link["range_km"] / 299.792458, rel=1e-12)
+
+
+def test_positions_are_earth_fixed_and_null_where_there_is_none(mixed):
+    nodes = {node["name"]: node for node in graph(mixed)["nodes"]}
+    assert nodes["Quito"]["position_km"] == pytest.approx([6378.137, 0.0, 0.0], abs=1e-6)
+    assert nodes["Pole"]["position_km"] == pytest.approx([0.0, 0.0, 6356.752314], abs=1e-6)
+    assert nodes["Quito"]["kind"] == nodes["Pole"]["kind"] == "ground"
+    assert nodes["relay"] == {"name": "relay", "kind": "satellite", "position_km": None}
+    assert math.hypot(*nodes["w-0-0"]["position_km"]) == pytest.approx(7778.0, abs=20.0)
+
+
+def test_links_are_as_long_as_their_ends_are_apart_and_lead_both_ways(mixed):
+    result = graph(mixed)
+    position_km = {node["name"]: node["position_km"] for node in result["nodes"]}
+    ends = {(link["from"], link["to"]) for link in result["links"]}
+    kinds = {node["name"]: node["kind"] for node in result["nodes"]}
+    for link in result["links"]:
+        start, end = link["from"], link["to"]
+        assert link["kind"] == ("gsl" if "ground" in (kinds[start], kinds[end]) else "isl")
+        if start != "Pole":
+            assert link["range_km"] == pytest.approx(
+                math.dist(position_km[start], position_km[end]), rel=1e-12
+            )
+            assert (end, start) in ends
+            assert link["rate_gbps"] == (1.5 if "Quito" in (start, end) else 10.0)
+
+
+def test_a_planned_link_has_the_length_of_its_light_time(mixed):
+    (link,) = (link for link in graph(mixed)["links"] if link["from"] == "Pole")
+    assert link["to"] == "relay" and link["rate_gbps"] == 0.002
+    assert link["delay_ms"] == pytest.approx(500.0, rel=1e-12)
+    assert not [link for link in graph(mixed, 10.0)["links"] if link["from"] == "Pole"]
+
+
+def test_graphml_is_read_back_by_networkx(mixed):
+    result = graph(mixed)
+    read = networkx.read_graphml(io.BytesIO(graphml(result).encode()))
+    assert read.is_directed() and read.graph["topology"] == "mixed" and read.graph["utc"] == result["utc"]
+    assert list(read.nodes) == [node["name"] for node in result["nodes"]]
+    assert read.nodes["relay"] == {"kind": "satellite"}
+    assert [read.nodes["Quito"][key] for key in ("x_km", "y_km", "z_km")] == result["nodes"][25][
+        "position_km"
+    ]
+    assert len(read.edges) == len(result["links"])
+    for link in result["links"]:
+        edge = read.edges[link["from"], link["to"]]
+        assert edge == {key: link[key] for key in ("kind", "range_km", "delay_ms", "rate_gbps")}
+
+
+def test_the_description_counts_nodes_and_links(mixed):
+    result = graph(mixed)
+    rows = {row[0]: row[1:] for row in describe_graph(result)}
+    assert rows["satellites"][0] == "25" and rows["ground sites"][0] == "2"
+    isl = [link["range_km"] for link in result["links"] if link["kind"] == "isl"]
+    assert rows["satellite links, km"][:2] == (str(len(isl)), f"{min(isl):.1f}")
+    linked = {link[end] for link in result["links"] for end in ("from", "to")}
+    assert rows["nodes without a link"][0] == str(27 - len(linked))
+
+
+def test_an_instant_that_is_none_is_refused(mixed):
+    with pytest.raises(UserError, match="the instant must be a number of seconds"):
+        graph(mixed, float("inf"))
+
+
+def test_an_instant_beyond_the_calendar_has_no_utc(mixed):
+    assert graphs._utc(mixed.epoch, 1e12) is None

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+
+from lasermesh.packets.causes import CAUSES
+from lasermesh.results import FlowList, LinkTotals, format_summary, summarise
+from lasermesh.results.layout import LINE, columns, cut, padded, share, shown_width, size
+from tests.results.examples import MS, NODES, counters, summary
+
+
+def many_flows(n, names):
+    """A summary of n flows with the given names in turn."""
+    latencies = [tuple(range(MS, 9 * MS, MS))] * n
+    listed = FlowList(
+        [names[row % len(names)] for row in range(n)], ["Tokyo"] * n, ["Zürich"] * n, np.zeros(n), np.ones(n)
+    )
+    return summarise("many", 0, "complete", 1.0, listed, counters(latencies), NODES, LinkTotals(), 0, {})
+
+
+def test_text_tells_flows_latency_drops_links_and_speed():
+    text = format_summary(summary())
+    assert text.splitlines()[0] == "pencil: complete, 2 s simulated in 0.50 s, seed 7"
+    assert "22 packet-hops" in text
+    for words in (
+        "lone/Tokyo>Zürich",
+        "all flows",
+        "gen1-00-01 > Zürich",
+        "100.0 %",
+        "4.5 kB",
+        "queue",
+        "p99",
+    ):
+        assert words in text
+    assert "none by no_route, hop_limit, bit_error, node_down, early, storage, expired" in text
+
+
+@pytest.mark.parametrize("n", [1, 3, 20, 21, 300])
+@pytest.mark.parametrize("name", ["a/Tokyo>Zürich", "n" * 200, "東京" * 60 + "/Tokyo>Zürich"])
+def test_no_line_is_wider_than_the_page(n, name):
+    built = many_flows(n, [name, "office/Tokyo>Zürich"])
+    for line in format_summary(built).splitlines():
+        assert shown_width(line) <= LINE
+        assert line == line.rstrip()
+
+
+def test_up_to_twenty_flows_are_shown_one_by_one():
+    text = format_summary(many_flows(20, ["a/Tokyo>Zürich"]))
+    assert sum(line.startswith("  a/Tokyo>Zürich") for line in text.splitlines()) == 40
+    assert "the worst" not in text
+
+
+def test_more_flows_are_shown_as_groups_with_the_worst():
+    text = format_summary(many_flows(21, ["a/Tokyo>Zürich", "b/Tokyo>Zürich"]))
+    assert "  a, 11 flows " in text
+    assert "  b, 10 flows " in text
+    assert text.count("the worst of 21 flows:") == 2
+
+
+def test_flow_that_is_not_from_pairs_is_shown_with_its_ends():
+    assert "overload Tokyo>Zürich" in format_summary(many_flows(1, ["overload"]))
+
+
+def test_run_without_drops_or_packets_says_so():
+    nobody = FlowList([], [], [], np.zeros(0), np.zeros(0))
+    built = summarise("x", 0, "interrupted", 0.0, nobody, counters(()), NODES, LinkTotals(), 0, {})
+    text = format_summary(built)
+    assert text.startswith("x: interrupted, 0 s simulated, seed 0")
+    assert "Drops by cause: none" in text
+    assert "Flows: none" in text
+
+
+def test_hand_overs_tell_what_they_cost():
+    changes = [
+        {
+            "t_s": float(t),
+            "flow": "a",
+            "site": "Tokyo",
+            "from": "gen1-00-00",
+            "to": "gen1-00-01",
+            "delay_before_ms": 7.0,
+            "delay_after_ms": 8.5,
+            "dropped": t,
+        }
+        for t in range(12)
+    ]
+    text = format_summary(summary(handovers=changes))
+    assert "Hand-overs: 12, which cost 66 packets; the 8 costliest:" in text
+    assert "a, Tokyo, gen1-00-00 > gen1-00-01" in text
+    assert "+1.500" in text
+    lost = [{"t_s": 1.0, "flow": "a", "delay_before_ms": 7.0, "delay_after_ms": None}]
+    assert "Path changes: 1\n" in format_summary(summary(path_changes=lost))
+    assert "Path changes: none" in format_summary(summary(path_changes=[]))
+    assert "Path changes" not in format_summary(summary())
+
+
+def test_remarks_tell_of_captures_failed_satellites_and_warnings():
+    capture = {"file": "capture.pcapng", "written": 1_000_000, "cut": 5, "interfaces": 2, "bytes": 9}
+    failed = [{"name": f"STARLINK-{row}", "message": "decayed"} for row in range(10)]
+    text = format_summary(
+        summary(capture=capture, satellites_failed=failed, warnings=["a long step"], scale=0.1)
+    )
+    assert "Capture: 1,000,000 packets at 2 ports in capture.pcapng; 5 more were left out" in text
+    assert "10: STARLINK-0, STARLINK-1," in text
+    assert "STARLINK-7, ..." in text
+    assert "Warning: a long step" in text
+    assert "scaled by 0.1" in text
+
+
+def test_every_cause_is_told_even_without_drops_by_it():
+    text = format_summary(summary())
+    assert all(cause in text for cause in CAUSES)
+
+
+def test_wide_characters_keep_the_columns_aligned():
+    lines = columns("Title", [("a", "b")], [["東京", "1"], ["Zürich", "22"]])
+    assert {shown_width(line) for line in (lines[0], *lines[2:])} == {len("  Zürich  22")}
+    assert padded("東京", 6) == "東京  "
+
+
+def test_names_are_cut_in_the_middle():
+    assert cut("office/Tokyo>London", 30) == "office/Tokyo>London"
+    assert cut("backup/Johannesburg>London", 12) == "backu..ondon"
+
+
+def test_small_shares_and_sizes_stay_readable():
+    assert [share(0, 10), share(1, 10**6), share(1, 3), share(1, 0)] == ["0.00 %", "< 0.01 %", "33.33 %", "-"]
+    assert [size(0), size(999), size(1500), size(15_000_000), size(2 * 10**12)] == [
+        "0 B",
+        "999 B",
+        "1.5 kB",
+        "15.0 MB",
+        "2,000.0 GB",
+    ]

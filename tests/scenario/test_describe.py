@@ -1,0 +1,79 @@
+"""The schema that is printed, and the metadata that it is printed from."""
+
+import dataclasses
+import json
+
+import pytest
+
+from lasermesh.scenario import Packets, Routing, SatelliteGroup, TerminalType, describe
+from lasermesh.scenario.describe import _TABLES
+from lasermesh.scenario.fields import REQUIRED, keys_of
+
+KEYS = [
+    pytest.param(key, id=f"{title}-{key.name}")
+    for title, classes in _TABLES
+    for key in keys_of(*classes).values()
+]
+UNIT_OF_SUFFIX = {
+    "km": "km",
+    "m": "m",
+    "s": "s",
+    "deg": "deg",
+    "gbps": "Gbps",
+    "bps": "bit/s",
+    "bytes": "bytes",
+    "packets": "packets",
+    "day": "rev/day",
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_has_one_line_of_help(key):
+    assert key.help.endswith(".")
+    assert "\n" not in key.help
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_unit_is_the_last_part_of_the_key(key):
+    unit = getattr(key.kind, "unit", None)
+    suffix = key.name.rpartition("_")[2] if "_" in key.name else None
+    assert UNIT_OF_SUFFIX.get(suffix) == unit or key.name == "packet_mix"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_defaults_are_within_their_limits(key):
+    if key.default is REQUIRED or not isinstance(key.default, int | float | str) or key.default == ():
+        return
+    assert key.kind.fits(key.default)
+    assert key.kind.fault(key.default) is None
+
+
+def test_text_and_structure_tell_the_same():
+    text, structure = describe()
+    assert json.loads(json.dumps(structure, allow_nan=False)) == structure
+    for table in structure["tables"]:
+        assert table["table"] in text
+        for key in table["keys"]:
+            assert f"  {key['name']}: {key['is']}" in text
+            assert key["help"] in text
+
+
+def test_limits_units_defaults_and_choices_are_there():
+    text, structure = describe()
+    flows = next(table for table in structure["tables"] if table["table"] == "[[flows]]")
+    packet_bytes = next(key for key in flows["keys"] if key["name"] == "packet_bytes")
+    assert (packet_bytes["low"], packet_bytes["high"], packet_bytes["unit"]) == (28, 65535, "bytes")
+    assert '  on_link_down: "drop" or "reroute" (default "drop")' in text
+    assert "  hop_limit: an integer from 1 to 255 (default 64)" in text
+    assert "  planes: an integer of at least 1 (required with pattern; only with pattern or elements)" in text
+    assert "  not yet supported: fill, " in text
+
+
+def test_objects_may_be_made_by_hand_with_the_same_defaults():
+    group = SatelliteGroup(name="g", fixed=("a",), node_names=("a",))
+    assert (group.transit, group.raan_deg, group.size) == (True, 0.0, 1)
+    assert TerminalType(name="t").rate_gbps is None
+    assert Packets().hop_limit == 64
+    assert Routing().options is not Routing().options
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        group.transit = False

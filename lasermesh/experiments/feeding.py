@@ -58,7 +58,8 @@ class LinkFeed:
         self._experiment = experiment
         self._links = links
         self._engine = engine
-        self._watch = watch  # called with the table rows of new links, returns their taps
+        self._watch = watch  # called with ends, kinds and rates of new links, returns their taps
+        self._step = None
         self._limits = queue_limits_of(experiment)
         self._rate_bps = np.zeros(0, np.int64)  # of links that are up, 0 of the others
         self._ever_up = np.zeros(0, bool)
@@ -75,32 +76,43 @@ class LinkFeed:
         return int(self._ever_up.sum())
 
     def begin(self, start_s, end_s, start_ps, end_ps):
-        """Begin the step from `start_s` to `end_s`, in s since the topology's epoch.
+        """Look at the step from `start_s` to `end_s`, in s since the topology's epoch.
 
-        Returns
-        -------
-        stopped, started : int64 arrays
-            Ids of the links that went down and came up at its start.
+        The engine knows its links from here on; `hand_over` lets it begin, once it has its tables.
         """
         graph = self.graph = self._links.graph_at(start_s)
         ids = graph.link.astype(np.int64)
         rate_bps = np.maximum(1, np.rint(graph.rate_bps * self._experiment.packets.scale)).astype(np.int64)
-        self._add_new_links()
-        stopped, started, changes = self._changes(ids, rate_bps, start_ps)
+        self._add_new_links(ids, rate_bps)
+        changes = self._changes(ids, rate_bps, start_ps)
         delay_start, delay_end = self._delays(graph, ids, start_s, end_s)
         for array in (np.array([start_ps, end_ps]), ids, rate_bps, delay_start, delay_end):
             self._hash.update(np.ascontiguousarray(array, np.int64).tobytes())
-        self._engine.begin_step(Step(start_ps, end_ps, ids, delay_start, delay_end, *changes))
-        return stopped, started
+        self._step = Step(start_ps, end_ps, ids, delay_start, delay_end, *changes)
 
-    def _add_new_links(self):
+    def hand_over(self):
+        """Let the engine begin the step that was looked at."""
+        self._engine.begin_step(self._step)
+
+    def rates_and_limits(self):
+        """Rate and queue limit in bytes of every link, by id; 0 where a link is down."""
+        limits = np.zeros(len(self._rate_bps), np.int64)
+        rule = self._links.links.rule
+        for index, of_rule in enumerate(self._limits):
+            mine = rule == index
+            limits[mine] = of_rule.at(self._rate_bps[mine], self._experiment.packets.scale)[1]
+        return self._rate_bps, limits
+
+    def _add_new_links(self, ids, rate_bps):
         """Tell the engine of links that the contacts room has numbered since the last step."""
         table = self._links.links
         known = self._engine.n_links
         if len(table.from_node) == known:
             return
         rows = slice(known, len(table.from_node))
-        taps = self._watch(table.from_node[rows], table.to_node[rows], table.kind[rows])
+        rate_of = np.zeros(len(table.from_node), np.int64)
+        rate_of[ids] = rate_bps
+        taps = self._watch(table.from_node[rows], table.to_node[rows], table.kind[rows], rate_of[rows])
         self._engine.add_links(table.from_node[rows], table.to_node[rows], NO_LIMIT, NO_LIMIT, taps)
         new = np.zeros(len(table.from_node) - known, np.int64)
         self._rate_bps = np.concatenate([self._rate_bps, new])
@@ -125,7 +137,7 @@ class LinkFeed:
         kind = np.repeat(
             [kinds.CHANGE_STOP, kinds.CHANGE_START, kinds.CHANGE_RATE], [len(stop), len(start), len(rate)]
         )
-        return stop, start, (np.full(len(links), start_ps), links, kind.astype(np.int64), after[links])
+        return np.full(len(links), start_ps), links, kind.astype(np.int64), after[links]
 
     def _delays(self, graph, ids, start_s, end_s):
         """Delays in ps at both ends of the step, and how far the line between them misses in its middle."""

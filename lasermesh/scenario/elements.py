@@ -7,7 +7,7 @@ from lasermesh.scenario.sources import Line
 from lasermesh.scenario.topology import ElementSet
 
 _PLANES_AND_SLOTS = re.compile(r"\s*(\d{1,7})\s+(\d{1,7})\s*")
-_STARTS_LIKE = {1: re.compile(r"1 [ 0-9A-Z][ 0-9]{4}"), 2: re.compile(r"2 [ 0-9A-Z][ 0-9]{4}")}
+_ELEMENT_LINE = re.compile(r"^[12] [ 0-9A-Z][ 0-9]{4}", re.MULTILINE)
 _CATALOG = r"[ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]"
 _ANGLE = r"[ 0-9]{2}[0-9]\.[0-9]{4}"
 _POWER = r"[ +-][0-9 ]{5}[ +-][0-9]"
@@ -52,12 +52,12 @@ def read_elements(text, file, report):
     sound : bool
         Whether nothing had to be reported.
     """
-    lines = [(number, line.rstrip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not any(_is_element_line(line, 1) or _is_element_line(line, 2) for _, line in lines):
+    if _ELEMENT_LINE.search(text) is None:
         Line(report, file, None).report(
             "holds no element sets; a TLE file of two or three lines each is wanted"
         )
         return [], None, False
+    lines = [(number, line.rstrip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     planes_and_slots = None
     first = _PLANES_AND_SLOTS.fullmatch(lines[0][1])
     if first:
@@ -76,7 +76,7 @@ def read_elements(text, file, report):
 
 
 def _is_element_line(line, which):
-    return _STARTS_LIKE[which].match(line) is not None
+    return line.startswith(f"{which} ") and _ELEMENT_LINE.match(line) is not None
 
 
 def _name(lines, at):

@@ -140,16 +140,16 @@ class Experiment:
     later: ClassVar = ("workloads", "faults", "sensors", "compute", "power")
     name: str = key(Name(), None, help="Name of the experiment; absent: that of the file.")
     topology: Topology = key(
-        Either((Text("the name of a topology"), Table(Topology))),
+        Either((Text("the name of a topology"), Table())),
         help="Name or file of a topology, or the topology itself.",
     )
     start_s: float = key(TIME, 0.0, help="Where the run starts, from the topology's epoch.")
     duration_s: float = key(Number(above=0.0, high=LONGEST_S, unit="s"), help="How long the run is.")
     seed: int = key(Integer(0, 2**63 - 1), 0, help="Seed of everything random in the traffic.")
     fidelity: str = key(Choice(("packet",), later=("train",)), "packet", help="What travels as one entry.")
-    routing: Routing = key(Table(Routing), Routing(), help="Routing.")
-    packets: Packets = key(Table(Packets), Packets(), help="Queues and handling of packets.")
-    flows: tuple[Flow, ...] = key(Tables(Flow), help="What is sent.")
+    routing: Routing = key(Table(), Routing(), help="Routing.")
+    packets: Packets = key(Table(), Packets(), help="Queues and handling of packets.")
+    flows: tuple[Flow, ...] = key(Tables(), help="What is sent.")
 
     expanded_flows: tuple[FlowSpec, ...] = bulky()
     file: Path | None = bulky(None)

@@ -3,9 +3,9 @@
 import dataclasses
 import datetime
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 
 from lasermesh.scenario.problems import did_you_mean, shown
 
@@ -19,6 +19,9 @@ class _Mark:
     def __repr__(self):
         return self._name
 
+
+MOST_FLOAT = 1e300
+"""No number of a scenario is this large; above it, integers no longer fit a float."""
 
 BAD = _Mark("BAD")
 """Stands for a value that was wrong and has been reported."""
@@ -104,8 +107,10 @@ def as_plain(value):
         return [as_plain(item) for item in value]
     if isinstance(value, datetime.datetime):
         return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, datetime.date | datetime.time | Path):
+    if isinstance(value, datetime.date | datetime.time):
         return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
 
 
@@ -187,10 +192,10 @@ class Number(Kind):
 
     def fault(self, value):
         inside = (
-            abs(value) < math.inf
+            abs(value) < MOST_FLOAT
             and (self.low is None or value >= self.low)
             and (self.above is None or value > self.above)
-            and (value <= self.high if self.high is not None else value < 1e300)
+            and (self.high is None or value <= self.high)
         )
         return None if inside else f"must be {self.words()} (got {shown(value)})"
 
@@ -211,9 +216,9 @@ class Flag(Kind):
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """Text that is not blank; with `what`, what it stands for."""
+    """Text that is not blank; `what` says what it stands for."""
 
-    what: str = "text in quotes"
+    what: str
 
     def fits(self, value):
         return isinstance(value, str)
@@ -270,9 +275,14 @@ def name_fault(name, forbidden=":,*?["):
             return f"a name must not contain {shown(character)} (got {shown(name)})"
         if unicodedata.category(character) in ("Cc", "Cs"):
             return f"a name must not contain control characters (got {shown(name)})"
-    if name[0] == "#" and name[1:].isdecimal():
+    if row_number(name) is not None:
         return f"{shown(name)} cannot be a name, because it stands for a row number"
     return None
+
+
+def row_number(name):
+    """17 for `#17`, None for anything else."""
+    return int(name[1:]) if re.fullmatch("#[0-9]{1,18}", name) else None
 
 
 @dataclass(frozen=True)
@@ -379,35 +389,20 @@ class Either(Kind):
 
 @dataclass(frozen=True)
 class Table(Kind):
-    """A table whose keys are the fields of `cls`, or any keys at all; read by whoever knows it."""
+    """A table, to be read by whoever knows what is in it."""
 
-    cls: type | None = None
-
-    def fits(self, value):
-        return isinstance(value, dict)
-
-    def words(self):
-        return "a table"
-
-
-@dataclass(frozen=True)
-class TableByName(Kind):
-    """A table of tables of `cls` under names that the author gives, as `[terminals.mini]`."""
-
-    cls: type
+    what: str = "a table"
 
     def fits(self, value):
         return isinstance(value, dict)
 
     def words(self):
-        return "a table of tables"
+        return self.what
 
 
 @dataclass(frozen=True)
 class Tables(Kind):
-    """An array of tables of `cls`, as `[[flows]]`."""
-
-    cls: type
+    """An array of tables, as `[[flows]]`, to be read by whoever knows what is in them."""
 
     def fits(self, value):
         return isinstance(value, list)

@@ -33,6 +33,7 @@ def read_topology(table, place, default_name):
         names.groups_known = False
     elif not values["satellites"] and not values["ground"]:
         place.at("satellites").report("missing; a topology has at least one [[satellites]] or [[ground]]")
+        names.add_unknown()
 
     terminals = _read_terminals(values["terminals"], place)
     satellites, ground, links = {}, {}, []

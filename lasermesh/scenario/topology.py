@@ -18,12 +18,13 @@ from lasermesh.scenario.fields import (
     Name,
     Number,
     Row,
-    TableByName,
+    Table,
     Tables,
     Text,
     as_plain,
     bulky,
     key,
+    row_number,
 )
 from lasermesh.scenario.problems import closest
 
@@ -151,7 +152,7 @@ class SatelliteGroup:
         help="Only names that match (* ? []).",
     )
     terminals: tuple[TerminalUse, ...] = key(
-        Tables(TerminalUse),
+        Tables(),
         (),
         only=(PATTERN, ELEMENTS),
         help="Terminals of each satellite; absent: no limit, and link rules give the rate.",
@@ -306,10 +307,12 @@ class Topology:
     on_bad_satellite: str = key(
         Choice(("skip", "stop")), "skip", help="What to do with a satellite that cannot be propagated."
     )
-    terminals: tuple[TerminalType, ...] = key(TableByName(TerminalType), (), help="Types of terminals.")
-    satellites: tuple[SatelliteGroup, ...] = key(Tables(SatelliteGroup), (), help="Groups of satellites.")
-    ground: tuple[GroundGroup, ...] = key(Tables(GroundGroup), (), help="Ground sites and groups of them.")
-    links: tuple[LinkRule, ...] = key(Tables(LinkRule), (), help="Rules by which links are made, in order.")
+    terminals: tuple[TerminalType, ...] = key(
+        Table("a table of tables, as [terminals.NAME]"), (), help="Types of terminals."
+    )
+    satellites: tuple[SatelliteGroup, ...] = key(Tables(), (), help="Groups of satellites.")
+    ground: tuple[GroundGroup, ...] = key(Tables(), (), help="Ground sites and groups of them.")
+    links: tuple[LinkRule, ...] = key(Tables(), (), help="Rules by which links are made, in order.")
 
     file: Path | None = bulky(None)
     files: dict[str, str] = bulky({})  # SHA-256 of every file that was read, by its name
@@ -338,9 +341,10 @@ class Topology:
         """Row of a node by its name or by `#17`; KeyError if there is none."""
         if name in self._rows:
             return self._rows[name]
-        if name[:1] == "#" and name[1:].isdecimal() and int(name[1:]) < len(self.node_names):
-            return int(name[1:])
-        raise KeyError(name)
+        row = row_number(name)
+        if row is None or row >= len(self.node_names):
+            raise KeyError(name)
+        return row
 
     def group_rows(self, name):
         """Rows of a group of satellites or ground sites, as a range; KeyError if there is none."""

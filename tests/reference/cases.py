@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table, check_case, ordered_changes
 from tests.reference.packet_simulator import BIT_PS_PER_BYTE, delay_ps, serialization_ps, simulate
 
-# A run much longer than this does not fit into 64 bits of picoseconds (106 days).
-LONGEST_FLOW_PS = 50 * 86_400 * 10**12
+# So that a run, and the gap after its last packet, stay well within 64 bits of picoseconds (106 days).
+LONGEST_FLOW_PS = 10**18
+LONGEST_MEAN_GAP_PS = 10**17
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Knobs:
     n_nodes: tuple[int, int] = (2, 8)
     shapes: tuple[str, ...] = ("chain", "ring", "star", "complete", "random", "random", "funnel")
     n_flows: tuple[int, int] = (1, 6)
+    from_hub: float = 0.1  # chance that a flow comes from the one node where many come from
     n_packets: tuple[int, int] = (60, 800)  # drawn evenly in the logarithm
     load: tuple[float, float] = (0.3, 1.6)  # all flows over one link's rate, drawn evenly in the logarithm
     rate_bps: tuple[float, float] = (1e6, 1e11)  # reference rate, drawn evenly in the logarithm
@@ -109,6 +111,18 @@ SETTINGS = {
     "zero range": {"delays": "zero", "load": (0.5, 2.0)},
     "some zero range": {"delays": "some zero", "jump": 0.4},
     "reroute": REROUTE,
+    "hand-over": {
+        **REROUTE,
+        "hand_over": 1.0,
+        "shapes": ("complete",),
+        "n_nodes": (4, 6),
+        "from_hub": 0.8,
+        "n_flows": (4, 9),
+        "load": (2.0, 6.0),
+        "delay_in_run": (0.0005, 0.05),
+        "hop_limits": (2, 3, 64),
+        "in_step": 0.4,
+    },
     "loops": {
         "n_packets": (50, 250),
         "wrong_entries": 0.3,
@@ -282,10 +296,15 @@ class _Maker:
         n_packets = max(1, int(self.log_uniform(*knobs.n_packets)) // n_flows)  # per flow
         load = self.log_uniform(*knobs.load)
         popular = dice.sample(range(self.n_nodes), min(self.n_nodes, dice.choice((1, 1, 2, 3))))
+        hub = dice.randrange(self.n_nodes)
         usual_mix = dice.choice(self.mixes)
         flows = []
         for _ in range(n_flows):
-            destination = dice.choice(popular) if dice.random() < 0.8 else dice.randrange(self.n_nodes)
+            is_from_hub = dice.random() < knobs.from_hub
+            if is_from_hub:
+                destination = dice.choice([node for node in range(self.n_nodes) if node != hub])
+            else:
+                destination = dice.choice(popular) if dice.random() < 0.8 else dice.randrange(self.n_nodes)
             distance = {
                 node: far for node, (far, _) in self.ways_to(destination).items() if node != destination
             }
@@ -293,10 +312,13 @@ class _Maker:
             source = (
                 dice.choice(sorted(distance)) if distance and dice.random() < 0.97 else dice.choice(sources)
             )
+            if is_from_hub:
+                source = hub
             kind = dice.choice(knobs.kinds)
             hop_limit = dice.choice(knobs.hop_limits)
             if source in distance and dice.random() < knobs.exact_hop_limit:
                 hop_limit = int(distance[source])
+            sizes = usual_mix if dice.random() < 0.5 else dice.choice(self.mixes)
             if self.in_step:
                 rate_bps = max(1, self.rate_bps // dice.choice((1, 1, 2, 2, 4, 5)))
                 kind = "constant" if kind == "poisson" else kind
@@ -307,8 +329,8 @@ class _Maker:
                     if ends[0] == source
                 ]
                 base = min(own, default=self.rate_bps) if knobs.link_rates == "wide" else self.rate_bps
-                rate_bps = max(1, int(base * load * dice.uniform(0.3, 1.7) / min(n_flows, 3)))
-            sizes = usual_mix if dice.random() < 0.5 else dice.choice(self.mixes)
+                rate_bps = int(base * load * dice.uniform(0.3, 1.7) / min(n_flows, 3))
+                rate_bps = max(rate_bps, math.ceil(mean_size(sizes) * BIT_PS_PER_BYTE / LONGEST_MEAN_GAP_PS))
             flows.append(
                 Flow(source, destination, kind, rate_bps, sizes, hop_limit=hop_limit, label=destination)
             )
@@ -608,8 +630,8 @@ class _Maker:
     def add_hand_over(self):
         """Stop a busy link, or two, just when another of that node has packets waiting and becomes free.
 
-        That one takes over by a table that switches at that instant; its queue may be full if those still waiting
-        are counted, but not once the next is taken.
+        That one takes over by a table that switches at that instant; its queue may be full if those still
+        waiting are counted, but not once the next is taken.
         """
         dice, case = self.dice, self.case
         ways = []  # (time_ps, link that is freed, links that are busy)

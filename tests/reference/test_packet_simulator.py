@@ -597,6 +597,18 @@ def test_random_cases_are_decided_by_the_generator():
     assert random_case(random.Random(5), "ties") != random_case(random.Random(6), "ties")
 
 
+def test_random_cases_stay_within_64_bits():
+    rng = random.Random(3)
+    for flavour in FLAVOURS:
+        case = random_case(rng, flavour)
+        times = [case.end_ps, case.steps[-1].t1_ps]
+        times += [change[0] for change in case.changes]
+        times += [time_ps for table in case.tables for time_ps in table.switch_ps]
+        times += [time_ps for flow in case.flows for time_ps, _ in flow.script]
+        times += [hop.arrival_ps for packet in simulate(case).packets.values() for hop in packet.path]
+        assert all(type(time_ps) is int and 0 <= time_ps < 2**62 for time_ps in times)
+
+
 def test_random_cases_wait_and_drop_by_every_cause():
     rng = random.Random(2)
     results = [simulate(random_case(rng, flavour)) for flavour in FLAVOURS for _ in range(2)]

@@ -302,6 +302,13 @@ def test_a_file_of_pairs_may_give_every_rate(tmp_path):
     ]
 
 
+def test_thousands_of_wrong_names_get_a_few_suggestions(tmp_path):
+    pairs = [["a", f"bb{number}"] for number in range(1000)]
+    problems = problems_of(tmp_path, TOP + BARE + PAIRS.format(pairs))
+    assert len(problems) == 1000
+    assert sum("did you mean" in problem for problem in problems) <= 20
+
+
 def test_a_flow_that_starts_after_the_end_is_warned_of(tmp_path):
     assert "x.toml:13: flows[0].start_s: the run ends after 10 s, before this flow starts" in (
         warnings_of(tmp_path, TOP + BARE + FLOW + "start_s = 10\n")

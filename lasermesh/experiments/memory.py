@@ -1,0 +1,75 @@
+"""How much memory a run will take, and how much there is."""
+
+import os
+
+import numpy as np
+
+from lasermesh.errors import UserError
+
+BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
+BYTES_PER_LINK = 400
+BYTES_PER_FLOW = 12_000  # counters, and the pages of its latency histogram that are touched
+SHARE_TO_USE = 0.8
+
+
+def available_bytes():
+    """Memory that can be used without swapping; None where the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def packets_in_flight(flows, routes, rate_of_link, limit_bytes_of_link):
+    """Most packets that may wait or be under way with these routes.
+
+    Parameters
+    ----------
+    flows : traffic.Flows
+    routes : routing.Routes
+    rate_of_link, limit_bytes_of_link : int64 arrays by link id
+
+    Returns
+    -------
+    packets : float
+        Those under way if every flow is on, and full queues on links that are offered more than their rate.
+    """
+    size = flows.mean_size_bytes()
+    per_s = flows.rate_bps / (8.0 * size)
+    under_way = float(np.nansum(per_s * routes.delay_s))
+    offered = np.zeros(len(rate_of_link))
+    smallest = np.full(len(rate_of_link), np.inf)
+    for flow in range(flows.n_flows):
+        links = routes.link[routes.first[flow] : routes.first[flow + 1]]
+        links = links[links >= 0]
+        np.add.at(offered, links, flows.rate_bps[flow])
+        np.minimum.at(smallest, links, size[flow])
+    full = np.flatnonzero(offered > rate_of_link)
+    # A queue without limit fills as long as the run lasts; what the engine finds then ends the run.
+    limit = np.minimum(limit_bytes_of_link[full].astype(float), 10.0 * rate_of_link[full] / 8)
+    return under_way + float((limit / smallest[full]).sum())
+
+
+def estimate_bytes(n_nodes, n_links, flows, in_flight):
+    """Memory of a run in bytes: packets, two forwarding tables, links and flows."""
+    tables = 2 * 4 * n_nodes * len(np.unique(flows.destination))
+    return int(
+        in_flight * BYTES_PER_PACKET + tables + n_links * BYTES_PER_LINK + flows.n_flows * BYTES_PER_FLOW
+    )
+
+
+def refuse_what_cannot_fit(needed):
+    """Raise UserError if a run needs more memory than there is."""
+    available = available_bytes()
+    if available is not None and needed > SHARE_TO_USE * available:
+        raise UserError(
+            f"the run needs about {needed / 1e9:.1f} GB of memory, of which {available / 1e9:.1f} GB are free; "
+            "slower flows, shorter queues or packets.scale below 1 make it fit"
+        )

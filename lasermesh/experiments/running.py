@@ -1,0 +1,376 @@
+"""Runs an experiment: steps, tables, packets, and the folder that is left."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from lasermesh.contacts import LinkEngine
+from lasermesh.errors import RunFailed
+from lasermesh.experiments import memory
+from lasermesh.experiments.contact_log import ContactLog
+from lasermesh.experiments.feeding import LinkFeed
+from lasermesh.experiments.paths_taken import PathLog
+from lasermesh.experiments.tapping import Tapping
+from lasermesh.orbits import build_ephemeris
+from lasermesh.packets import PacketEngine, warm_up
+from lasermesh.packets.causes import LINK_DOWN, N_CAUSES, QUEUE
+from lasermesh.packets.latency_bins import upper_edges_ps
+from lasermesh.results import FlowCounters, FlowList, LinkIntervals, LinkTotals, RunFolder, summarise
+from lasermesh.routing import Snapshot, compute_table, follow_flows, load_policy, transit_of
+from lasermesh.scenario import load_experiment
+from lasermesh.traffic.flows import flows_of_experiment
+from lasermesh.units import PS_PER_S, ps_from_s
+
+SLICE_S = 0.1
+"""Wall time between two looks at the clock, the progress and Ctrl-C."""
+
+WORST_MISS_M = 1000.0
+"""Error of ranges within a step from which on the user is warned."""
+
+
+class Progress(NamedTuple):
+    """What is told of a run that is going on."""
+
+    simulated_s: float
+    duration_s: float
+    wall_s: float
+    packet_hops: int
+
+
+class FinishedRun(NamedTuple):
+    """A run and where it lies."""
+
+    summary: dict
+    folder: str
+
+
+def run(
+    name,
+    sets=(),
+    output=None,
+    seed=None,
+    threads=None,
+    force=False,
+    capture=None,
+    on_progress=None,
+    warn=lambda message: None,
+):
+    """Run an experiment and leave its folder.
+
+    Parameters
+    ----------
+    name : str or path
+        A file, or the name of a shipped experiment.
+    sets : iterable of str
+        Changes to the file, each `PATH=VALUE`.
+    output : path, optional
+        The run folder; absent: `runs/NAME`, or `runs/NAME-2`, ...
+    seed : int, optional
+        Instead of the file's.
+    threads : int, optional
+        Default: the processors of this machine. The result does not depend on it.
+    force : bool
+        Replace the run in `output`.
+    capture : str, optional
+        `endpoints`, `NODE` or `NODE:PEER`.
+    on_progress : function of Progress, optional
+    warn : function of str
+
+    Returns
+    -------
+    finished : FinishedRun
+        Its summary has status `complete` or, after Ctrl-C, `interrupted`.
+
+    Raises
+    ------
+    UserError
+        If the experiment, an option or the folder is wrong, or memory cannot suffice; nothing is left.
+    RunFailed
+        If the run could not be finished; what was computed so far is kept with status `failed`.
+    """
+    experiment = load_experiment(name, sets)
+    if seed is not None:
+        experiment = replace(experiment, seed=seed)
+    for warning in experiment.warnings:
+        warn(warning)
+    return Simulation(experiment, threads or os.cpu_count() or 1, capture, on_progress, warn).run(
+        output, force
+    )
+
+
+class Simulation:
+    """One run of one experiment."""
+
+    def __init__(self, experiment, threads, capture=None, on_progress=None, warn=lambda message: None):
+        self.experiment = experiment
+        self._on_progress = on_progress
+        self._warn = warn
+        self._stop_asked = False
+        topology = experiment.topology
+        start = time.perf_counter()
+        warm_up()
+        self._compile_s = time.perf_counter() - start
+        self.flows = flows_of_experiment(experiment)
+        self._policy = load_policy(
+            experiment.routing.policy, experiment.file.parent if experiment.file else None
+        )
+        self._ephemeris = build_ephemeris(topology)
+        self._links = LinkEngine(topology, self._ephemeris)
+        self._names = self._ephemeris.names
+        self._transit = transit_of(topology)
+        self._capture = None if capture is None else Tapping(capture, self._names, self.flows)
+        self._end_ps = ps_from_s(experiment.duration_s)
+        available = memory.available_bytes()
+        self.engine = PacketEngine(
+            len(self._names),
+            self.flows,
+            end_ps=self._end_ps,
+            seed=experiment.seed,
+            threads=threads,
+            reroute=experiment.packets.on_link_down == "reroute",
+            framing_bytes=experiment.packets.framing_bytes,
+            memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
+        )
+        self._feed = LinkFeed(experiment, self._links, self.engine, self._watch)
+        self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
+        self._contacts = ContactLog(self._links)
+        self._totals = LinkTotals()
+        self._table = None
+        self._busy_share = None
+        self._wall_s = 0.0
+        self._windows_per_slice = 16
+
+    def run(self, output=None, force=False):
+        """Simulate to the end, or until Ctrl-C, and leave the folder: FinishedRun."""
+        experiment = self.experiment
+        with RunFolder.create(experiment.name, self._names, output, force) as folder:
+            if self._capture is not None:
+                start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
+                comment = f"experiment {experiment.name}, seed {experiment.seed}"
+                self._capture.open(folder.capture_path, start, comment)
+            failure = None
+            try:
+                with self._ctrl_c_noted():
+                    self._simulate(folder)
+                status = "interrupted" if self._stop_asked else "complete"
+            except RunFailed as error:
+                failure, status = error, "failed"
+            finally:
+                self.engine.close()
+            summary = self._close(folder, status)
+        if failure is not None:
+            raise RunFailed(f"{failure} (what came of it until then: {folder.path})") from failure
+        return FinishedRun(summary, folder.path)
+
+    # -- the steps ------------------------------------------------------------------------------------
+
+    def _simulate(self, folder):
+        """All steps of the run, one after the other."""
+        experiment = self.experiment
+        step_s = experiment.topology.step_s
+        steps_per_table = max(1, round((experiment.routing.interval_s or step_s) / step_s))
+        began = time.perf_counter()
+        index = 0
+        while (start_ps := ps_from_s(index * step_s)) < self._end_ps and not self._stop_asked:
+            end_ps = ps_from_s((index + 1) * step_s)
+            start_s = experiment.start_s + index * step_s
+            self._feed.begin(start_s, experiment.start_s + (index + 1) * step_s, start_ps, end_ps)
+            self._contacts.note(self._feed.graph, folder.contacts)
+            if index % steps_per_table == 0:
+                self._route(start_s, start_ps, folder, first=index == 0)
+            self._feed.hand_over()
+            self._advance(min(end_ps, self._end_ps), began)
+            self._drain(start_s, folder)
+            index += 1
+        self._paths.settle(self.engine.flow_counters().dropped[:, LINK_DOWN])
+        self._contacts.close(experiment.start_s + self.engine.clock_ps / PS_PER_S, folder.contacts)
+
+    def _route(self, start_s, start_ps, folder, first):
+        """A new forwarding table for every node, and the paths that it makes."""
+        snapshot = Snapshot.from_graph(
+            self._feed.graph,
+            self._names,
+            self._transit,
+            None,
+            self.flows.source,
+            self.flows.destination,
+            previous=self._table,
+            load=self._load(),
+            is_ground=self._ephemeris.is_ground,
+            options=self.experiment.routing.options,
+        )
+        self._table, report = compute_table(self._policy, snapshot)
+        if first and len(report.looping_flows):
+            self._warn(
+                f'routing policy "{self._policy.name}" leads {len(report.looping_flows)} flows in a circle'
+            )
+        routes = follow_flows(snapshot, self._table)
+        if first:
+            self._refuse_too_much(routes)
+        self.engine.install_table(
+            self._table.link, self._table.label_of_flow, start_ps, self._table.next_label
+        )
+        self._paths.settle(self.engine.flow_counters().dropped[:, LINK_DOWN])
+        active = (self.flows.start_ps <= start_ps) & (start_ps < self.flows.stop_ps)
+        folder.paths.write(self._paths.note(start_s, routes, active))
+
+    def _load(self):
+        """Share of the last step for which each link of the graph was sending; None before the first."""
+        if self._busy_share is None:
+            return None
+        share = np.zeros(len(self._links.links.from_node))
+        share[: len(self._busy_share)] = self._busy_share
+        return share[self._feed.graph.link]
+
+    def _refuse_too_much(self, routes):
+        """Estimate what the run needs; UserError if that is more than there is."""
+        rates, limits = self._feed.rates_and_limits()
+        in_flight = memory.packets_in_flight(self.flows, routes, rates, limits)
+        memory.refuse_what_cannot_fit(
+            memory.estimate_bytes(len(self._names), len(rates), self.flows, in_flight)
+        )
+
+    def _advance(self, until_ps, began):
+        """Run the engine to an instant, in slices of about SLICE_S, or until Ctrl-C."""
+        done = False
+        while not done and not self._stop_asked:
+            before = time.perf_counter()
+            windows = self.engine.windows
+            done = self.engine.advance(until_ps, self._windows_per_slice)
+            if self._capture is not None:
+                self._capture.write(self.engine.drain_taps())
+            now = time.perf_counter()
+            per_window = (now - before) / max(1, self.engine.windows - windows)
+            self._windows_per_slice = max(1, min(2 * self._windows_per_slice, round(SLICE_S / per_window)))
+            self._wall_s = now - began
+            if self._on_progress is not None:
+                simulated_s = self.engine.clock_ps / PS_PER_S
+                duration_s = self.experiment.duration_s
+                self._on_progress(Progress(simulated_s, duration_s, self._wall_s, self.engine.packet_hops))
+
+    def _drain(self, start_s, folder):
+        """Write what links did in the step that has ended, and remember their load for the policy."""
+        counters = self.engine.drain_links()
+        table = self._links.links
+        dropped = np.zeros((len(counters.link), N_CAUSES), np.int64)
+        dropped[:, QUEUE] = counters.dropped_queue
+        dropped[:, LINK_DOWN] = counters.dropped_link_down
+        intervals = LinkIntervals(
+            t_s=np.full(len(counters.link), start_s),
+            link=counters.link.astype(np.int32),
+            from_node=table.from_node[counters.link],
+            to_node=table.to_node[counters.link],
+            kind=table.kind[counters.link],
+            bytes=counters.bytes,
+            packets=counters.packets,
+            dropped=dropped,
+            queue_max_bytes=counters.queue_max_bytes,
+            busy_s=counters.busy_ps / PS_PER_S,
+        )
+        folder.links.write(intervals)
+        self._totals.add(intervals)
+        busy_s = np.zeros(len(table.from_node))
+        busy_s[counters.link] = intervals.busy_s
+        self._busy_share = busy_s / self.experiment.topology.step_s
+
+    def _watch(self, link_from, link_to, kind, rate_bps):
+        """Taps of new links."""
+        if self._capture is None:
+            return 0
+        return self._capture.watch(link_from, link_to, kind, rate_bps)
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def _close(self, folder, status):
+        """Write what remains of the folder; the summary."""
+        experiment, engine = self.experiment, self.engine
+        counters = engine.flow_counters()
+        miss_m = self._feed.longest_miss_m
+        if miss_m > WORST_MISS_M:
+            step_s = experiment.topology.step_s
+            good_s = step_s * (WORST_MISS_M / miss_m) ** 0.5
+            self._warn(
+                f"ranges are taken as linear within a step of {step_s:g} s, which misses by up to "
+                f"{miss_m / 1e3:.1f} km; topology.step_s = {good_s:.2g} would keep it below 1 km"
+            )
+        wall_s = self._wall_s
+        hops = engine.packet_hops
+        more = {
+            "path_changes": self._paths.path_changes,
+            "handovers": self._paths.handovers,
+            "path_change_count": self._paths.n_path_changes,
+            "handover_count": self._paths.n_handovers,
+            "scale": experiment.packets.scale if experiment.packets.scale != 1.0 else None,
+            "satellites_failed": [{"name": f.name, "message": f.message} for f in self._ephemeris.failures]
+            or None,
+            "capture": None if self._capture is None else self._capture.close(),
+        }
+        summary = summarise(
+            experiment.name,
+            experiment.seed,
+            status,
+            engine.clock_ps / PS_PER_S,
+            self._flow_list(),
+            FlowCounters(**counters._asdict(), upper_edges_ps=upper_edges_ps()),
+            self._names,
+            self._totals,
+            self._feed.n_links,
+            {
+                "packet_hops": hops,
+                "wall_s": wall_s,
+                "packet_hops_per_s": hops / wall_s if wall_s > 0 else None,
+                "compile_s": self._compile_s,
+                "threads": engine.threads,
+            },
+            **more,
+        )
+        folder.close(
+            summary,
+            experiment.to_dict(),
+            {"link_graph": self._feed.link_graph_sha256},
+            engine={
+                "windows": engine.windows,
+                "packet_bytes_peak": engine.peak_packet_bytes,
+                "range_error_km": miss_m / 1e3,
+            },
+        )
+        return summary
+
+    def _flow_names(self):
+        return [flow.name for flow in self.experiment.expanded_flows]
+
+    def _flow_list(self):
+        flows = self.experiment.expanded_flows
+        return FlowList(
+            name=self._flow_names(),
+            from_name=[flow.from_name for flow in flows],
+            to_name=[flow.to_name for flow in flows],
+            start_s=np.array([flow.start_s for flow in flows]),
+            stop_s=np.array([np.inf if flow.stop_s is None else flow.stop_s for flow in flows]),
+        )
+
+    @contextlib.contextmanager
+    def _ctrl_c_noted(self):
+        """Have Ctrl-C end the run at the next slice; a second one interrupts at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.getsignal(signal.SIGINT)
+
+        def note(number, frame):
+            if self._stop_asked:
+                raise KeyboardInterrupt
+            self._stop_asked = True
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

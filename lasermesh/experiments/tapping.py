@@ -1,0 +1,73 @@
+"""A capture of a run that is going on: which links the engine taps, and its records as the writer wants them."""
+
+import numpy as np
+
+from lasermesh.capture import CaptureSelection, CaptureWriter, FlowEnds, Ports, TapRecords
+from lasermesh.capture.writer import IN, OUT
+from lasermesh.packets import state
+from lasermesh.units import NONE
+
+
+class Tapping:
+    """The capture that `spec` asks for (`endpoints`, `NODE` or `NODE:PEER`).
+
+    Parameters
+    ----------
+    spec : str
+    names : sequence of str
+        Of the nodes, by row.
+    flows : traffic.Flows
+
+    Raises
+    ------
+    UserError
+        If the spec names no node.
+    """
+
+    def __init__(self, spec, names, flows):
+        self._selection = CaptureSelection(spec, names, flows.source, flows.destination)
+        self._names = names
+        self._flows = flows
+        self._ports = Ports(names)
+        self._interface = np.zeros((2, 0), np.int64)  # of what leaves and what arrives, by link
+        self._writer = None
+
+    def open(self, path, start_utc, comment):
+        """Begin the file; `start_utc` is the instant of the run's start."""
+        ends = FlowEnds(self._flows.source, self._flows.destination)
+        self._writer = CaptureWriter(path, [], ends, start_utc, names=self._names, comment=comment)
+
+    def watch(self, link_from, link_to, kind, rate_bps):
+        """Which ends of new links the engine has to tap: int64 (n,) of state.TAP_OUT and TAP_IN."""
+        tap_out, tap_in = self._selection.taps(link_from, link_to)
+        numbers = self._ports.number(link_from, link_to, kind, rate_bps, tap_out, tap_in)
+        self._interface = np.concatenate([self._interface, np.stack(numbers)], axis=1)
+        self._writer.add_interfaces(self._ports.interfaces[self._writer.n_interfaces :])
+        return tap_out * state.TAP_OUT + tap_in * state.TAP_IN
+
+    def write(self, records):
+        """Write what the engine's taps saw; deliveries and drops are left out."""
+        kind = records[:, state.T_KIND]
+        records = records[(kind == state.TAP_OUT) | (kind == state.TAP_IN)]
+        out = records[:, state.T_KIND] == state.TAP_OUT
+        interface = self._interface[np.where(out, 0, 1), records[:, state.T_PLACE]]
+        ident, word = records[:, state.T_IDENT], records[:, state.T_WORD]
+        columns = TapRecords(
+            time_ps=records[:, state.T_TIME],
+            interface=interface,
+            direction=np.where(out, OUT, IN),
+            flow=ident >> state.SEQUENCE_BITS,
+            sequence=ident & state.SEQUENCE_MASK,
+            size_bytes=(word >> state.SIZE_SHIFT) & state.SIZE_MASK,
+            hop_limit=(word >> state.HOP_SHIFT) & 0xFF,
+        )
+        self._writer.write(TapRecords(*(column[interface != NONE] for column in columns)))
+
+    def close(self):
+        """Finish the file; what was written and what was cut, for the summary."""
+        return self._writer.close()
+
+    def abort(self):
+        """Remove the file, unless it is finished."""
+        if self._writer is not None:
+            self._writer.abort()

@@ -70,41 +70,32 @@ def publish_domain(e, worker, domain, now):
 def step_domain(e, worker, domain, start, end):
     """Everything in a domain before `end`. Whether anybody else was woken; NONE if short of room.
 
-    Nodes of one domain may be nearer to each other than the window is long, so it has windows of its own,
-    and its clock jumps over idle time.
+    Nodes of one domain may be nearer to each other than the window is long, so a domain of several has
+    windows of its own, and its clock jumps over idle time.
     """
     first = e.domains[domain, D_FIRST]
     last = e.domains[domain, D_END]
-    if last - first == 1:
-        if step_node(e, worker, e.lists[first], end) == SHORT:
-            return NONE
-        return publish(e, worker, e.lists[first], end)
+    alone = last - first == 1
     woke = 0
     now = start
-    while now < end:
-        answer = publish_domain(e, worker, domain, now)
-        if answer == NONE:
-            return NONE
-        woke |= answer
-        upcoming = domain_next(e, domain)
-        if upcoming > now:
-            now = min(upcoming, end)
-            if now == end:
-                break
+    while True:
+        if now == end or not alone:
             answer = publish_domain(e, worker, domain, now)
             if answer == NONE:
                 return NONE
             woke |= answer
-        until = min(end, now + e.domains[domain, D_WINDOW])
+        if now == end:
+            return woke
+        upcoming = domain_next(e, domain)
+        if upcoming > now and not alone:
+            now = min(upcoming, end)
+            continue
+        until = end if alone else min(end, now + e.domains[domain, D_WINDOW])
         for row in range(first, last):
             node = e.lists[row]
-            if e.nodes[node, N_NEXT] < until and step_node(e, worker, node, until) == SHORT:
+            if (alone or e.nodes[node, N_NEXT] < until) and step_node(e, worker, node, until) == SHORT:
                 return NONE
         now = until
-    answer = publish_domain(e, worker, domain, end)
-    if answer == NONE:
-        return NONE
-    return woke | answer
 
 
 @inline_kernel

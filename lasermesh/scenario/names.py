@@ -3,7 +3,6 @@
 from lasermesh.scenario.fields import BAD, row_number
 from lasermesh.scenario.problems import closest, did_you_mean, shown
 
-
 MOST_SUGGESTIONS = 20
 """Each takes 0.2 s among ten thousand names; a file of wrong pairs has thousands."""
 

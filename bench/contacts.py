@@ -1,9 +1,9 @@
 """How long the link graph of one step takes, beside what a user would write with sgp4, numpy and scipy.
 
-    python bench/contacts.py [--sites 100] [--steps 200] [--seed 1]
+    python bench/contacts.py [--steps 200]
 
-1,584 satellites (72 planes of 22, F = 39, 550 km, 53 deg) in a grid of four links each, and random ground
-sites linked with every satellite at least 25 degrees up; steps of one second. All four programs take
+1,584 satellites (72 planes of 22, F = 39, 550 km, 53 deg) in a grid of four links each, and 100
+cities linked with every satellite at least 25 degrees up; steps of one second. All four programs take
 positions from SGP4, and all but the last must find the same links.
 """
 
@@ -11,7 +11,6 @@ import argparse
 import platform
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -19,46 +18,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout, where lasermesh is not installed
 
-PLANES, SLOTS, PHASING = 72, 22, 39
 MASK_DEG = 25.0
 GRAZING_M = 80_000.0
 EQUATORIAL_M, POLAR_M = 6_378_137.0, 6_356_752.314245
 DENSE_STEPS = 5  # of what takes tens of milliseconds a step
-
-
-def write_topology(folder, n_sites, seed):
-    """Write the topology of this benchmark into a folder; the path of its file."""
-    rng = np.random.default_rng(seed)
-    latitudes = np.degrees(np.arcsin(rng.uniform(-0.85, 0.85, n_sites)))
-    longitudes = rng.uniform(-180.0, 180.0, n_sites)
-    rows = [
-        f"site-{i},{lat:.6f},{lon:.6f}"
-        for i, (lat, lon) in enumerate(zip(latitudes, longitudes, strict=True))
-    ]
-    (Path(folder) / "places.csv").write_text("\n".join(["name,lat_deg,lon_deg", *rows]) + "\n")
-    path = Path(folder) / "shell.toml"
-    path.write_text(f"""
-epoch = 2026-03-20T12:00:00Z
-[[satellites]]
-name = "shell"
-pattern = "walker-delta"
-planes = {PLANES}
-slots = {SLOTS}
-phasing_factor = {PHASING}
-altitude_km = 550.0
-inclination_deg = 53.0
-[[ground]]
-name = "places"
-sites = "places.csv"
-[[links]]
-rule = "grid"
-rate_gbps = 25.0
-[[links]]
-rule = "ground"
-mask_deg = {MASK_DEG}
-rate_gbps = 25.0
-""")
-    return path
 
 
 class Lasermesh:
@@ -66,12 +29,10 @@ class Lasermesh:
 
     name = "lasermesh"
 
-    def __init__(self, path):
+    def __init__(self, topology):
         from lasermesh.contacts import LinkEngine
         from lasermesh.orbits import build_ephemeris
-        from lasermesh.scenario import load_topology
 
-        topology = load_topology(path)
         self.ephemeris = build_ephemeris(topology)
         self.engine = LinkEngine(topology, self.ephemeris)
 
@@ -83,15 +44,14 @@ class Lasermesh:
 class Peer:
     """What the other programs share: SGP4 at every step, a list of grid edges, and the sites."""
 
-    def __init__(self, path):
+    def __init__(self, topology):
         from sgp4.api import SatrecArray
 
         from lasermesh.orbits.satellites import pattern_satellites
-        from lasermesh.scenario import load_topology
 
         # The orbits and the grid are the input here, not what is measured.
-        ours = Lasermesh(path)
-        group = load_topology(path).satellites[0]
+        ours = Lasermesh(topology)
+        group = topology.satellites[0]
         self.day = 2_461_119.5  # 2026-03-20, from which 12:00 is half a day
         self.records = SatrecArray(pattern_satellites(group, self.day, 0.5))
         links = ours.engine.links
@@ -184,10 +144,10 @@ class NumpyDenseSight(Peer):
         return np.nonzero(in_sight)
 
 
-def measure(make, path, n_steps):
+def measure(make, topology, n_steps):
     """Seconds to make the program and take its first step, seconds of each later step, and the last links."""
     start = time.perf_counter()
-    program = make(path)
+    program = make(topology)
     program.step(0.0)
     first_s = time.perf_counter() - start
     warm_s = []
@@ -200,36 +160,35 @@ def measure(make, path, n_steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sites", type=int, default=100)
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
     import numba
     import scipy
 
+    from lasermesh.experiments.workloads import mesh_topology
+
     print("command: python", *sys.argv)
     print(f"machine: {platform.machine()}, {numba.config.NUMBA_NUM_THREADS} threads, {platform.system()}, "
           f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, "
           f"numba {numba.__version__}")  # fmt: skip
-    sizes = f"{PLANES * SLOTS} satellites, {options.sites} sites, {options.steps} steps of 1 s"
-    print(f"sizes: {sizes}; seed {options.seed}")
+    topology = mesh_topology()
+    sizes = f"{topology.satellites[0].size} satellites, {len(topology.ground[0].sites)} sites"
+    print(f"sizes: {sizes}, {options.steps} steps of 1 s; nothing is random")
     print(f"{'':44} {'first s':>8} {'median ms':>10} {'mean ms':>8} {'links':>8} {'times ours':>11}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_topology(folder, options.sites, options.seed)
-        expected = ours_ms = None
-        for make in (Lasermesh, ScipyTree, NumpyAllPairs, NumpyDenseSight):
-            n_steps = min(DENSE_STEPS, options.steps) if make is NumpyDenseSight else options.steps
-            first_s, warm_s, links = measure(make, path, n_steps)
-            median_ms, mean_ms = statistics.median(warm_s) * 1e3, statistics.fmean(warm_s) * 1e3
-            if make is Lasermesh:
-                expected, ours_ms = np.stack(links), median_ms
-            elif make is not NumpyDenseSight and not np.array_equal(np.stack(links), expected):
-                sys.exit(f"{make.name} finds other links than lasermesh")
-            ratio = median_ms / ours_ms
-            figures = f"{first_s:8.2f} {median_ms:10.2f} {mean_ms:8.2f} {len(links[0]):8} {ratio:10.1f}x"
-            print(f"{make.name:44} {figures}")
-    print("first: reading the file, making the orbits, compiling or loading compiled code, and one step")
+    expected = ours_ms = None
+    for make in (Lasermesh, ScipyTree, NumpyAllPairs, NumpyDenseSight):
+        n_steps = min(DENSE_STEPS, options.steps) if make is NumpyDenseSight else options.steps
+        first_s, warm_s, links = measure(make, topology, n_steps)
+        median_ms, mean_ms = statistics.median(warm_s) * 1e3, statistics.fmean(warm_s) * 1e3
+        if make is Lasermesh:
+            expected, ours_ms = np.stack(links), median_ms
+        elif make is not NumpyDenseSight and not np.array_equal(np.stack(links), expected):
+            sys.exit(f"{make.name} finds other links than lasermesh")
+        ratio = median_ms / ours_ms
+        figures = f"{first_s:8.2f} {median_ms:10.2f} {mean_ms:8.2f} {len(links[0]):8} {ratio:10.1f}x"
+        print(f"{make.name:44} {figures}")
+    print("first: making the orbits, compiling or loading compiled code, and one step")
     print("mean: with the SGP4 calls that lasermesh makes every 30 steps, the others at each step")
 
 

@@ -20,25 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-TOPOLOGY = ("starlink-gen1", ["ground[0].sites=cities-100"])
 AGREEMENT = 1e-12  # relative difference of delays: peers may add them in another order
-
-
-def make_snapshot():
-    """The workload: all links of the topology at t = 0, and every site a destination (no random numbers)."""
-    from lasermesh.contacts import LinkEngine
-    from lasermesh.orbits import build_ephemeris
-    from lasermesh.routing import Snapshot, transit_of
-    from lasermesh.scenario import load_topology
-
-    topology = load_topology(*TOPOLOGY)
-    ephemeris = build_ephemeris(topology)
-    graph = LinkEngine(topology, ephemeris).graph_at(0.0)
-    sites = np.flatnonzero(ephemeris.is_ground)
-    one_flow_each = np.roll(sites, 1), sites
-    return Snapshot.from_graph(
-        graph, ephemeris.names, transit_of(topology), None, *one_flow_each, is_ground=ephemeris.is_ground
-    )
 
 
 def measure(job, repeat):
@@ -118,7 +100,9 @@ def check_against(snapshot, delays_s):
 
 def run_all(repeat):
     """Every job's times as rows of the report; the first row is ours, which ratios refer to."""
-    snapshot = make_snapshot()
+    from lasermesh.experiments.workloads import mesh_snapshot
+
+    snapshot = mesh_snapshot()
     jobs = [
         ("lasermesh shortest-delay", lasermesh_job(snapshot, "shortest-delay"), repeat, False),
         ("lasermesh fewest-hops", lasermesh_job(snapshot, "fewest-hops"), repeat, False),

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """The user's input is wrong; the message says what, what was given and what would be right (exit code 2)."""
+    """The user's input is wrong; the message says what, what was given, what would be right (exit code 2)."""
 
 
 class RunFailed(Exception):

@@ -9,6 +9,7 @@ from lasermesh.errors import Interrupted
 
 FIRST_PROGRESS_S = 2.0
 PROGRESS_EVERY_S = 0.5
+LOGGED_EVERY_S = 5.0  # where stderr is a file, each line stays
 
 
 @click.command(name="run")
@@ -38,13 +39,17 @@ def command(experiment, output, sets, seed, threads, force, capture, as_json):
     \b
     Example:
       lasermesh run quick
-      lasermesh run quick -o runs/slow --set duration_s=2 --set flows.office.rate_gbps=0.01 --force
-      lasermesh run quick --set duration_s=1 --capture endpoints --json
+      lasermesh run quick -o runs/reroute --set packets.on_link_down=reroute --force
+      lasermesh run quick --set flows.office.rate_gbps=0.01 --capture London --json
     """
     from lasermesh.experiments.running import run
     from lasermesh.results import format_summary
 
-    finished = run(experiment, sets, output, seed, threads, force, capture, ProgressLine(), warn)
+    progress = ProgressLine()
+    try:
+        finished = run(experiment, sets, output, seed, threads, force, capture, progress, warn)
+    finally:
+        progress.end()  # a run that was cut short leaves the line open
     if as_json:
         print_json(finished.summary)
     else:
@@ -55,29 +60,39 @@ def command(experiment, output, sets, seed, threads, force, capture, as_json):
 
 
 class ProgressLine:
-    """A line on stderr that says how far a run is, once it takes longer than two seconds."""
+    """A line on stderr that says how far a run is, once it has taken two seconds."""
 
     def __init__(self):
-        self._stream = click.get_text_stream("stderr")
-        self._told = time.monotonic() + FIRST_PROGRESS_S - PROGRESS_EVERY_S
-        self._shown = False
+        self._terminal = click.get_text_stream("stderr").isatty()
+        self._every_s = PROGRESS_EVERY_S if self._terminal else LOGGED_EVERY_S
+        self._next_s = time.monotonic() + FIRST_PROGRESS_S
+        self._open = False  # whether the cursor stands behind a line that may be written over
 
     def __call__(self, progress):
         """Tell of a `Progress`, if it is time to."""
         now = time.monotonic()
         over = progress.simulated_s >= progress.duration_s
-        if now - self._told < PROGRESS_EVERY_S and not (over and self._shown):
+        if now < self._next_s and not (over and self._open):
             return
-        self._told = now
+        self._next_s = now + self._every_s
         share = progress.simulated_s / progress.duration_s
-        left_s = progress.wall_s * (1 - share) / share if share > 0 else 0.0
+        # The first moments, in which much is done for the first time, say nothing about the rest.
+        left = f"{progress.wall_s * (1 - share) / share:.0f} s left" if share >= 0.01 else "just begun"
         text = (
             f"{progress.simulated_s:.3f} of {progress.duration_s:g} s simulated, "
             f"{progress.packet_hops / max(progress.wall_s, 1e-9) / 1e6:.1f} M packet-hops/s, "
-            f"{left_s:.0f} s left"
+            f"{left}"
         )
-        if self._stream.isatty():
-            click.echo(f"\r{text:<78}" + ("\n" if over else ""), nl=False, err=True)
+        if self._terminal:
+            click.echo(f"\r{text:<78}", nl=False, err=True)
         else:
             click.echo(text, err=True)
-        self._shown = True
+        self._open = self._terminal
+        if over:
+            self.end()
+
+    def end(self):
+        """End the line, so that what is printed next begins a new one."""
+        if self._open:
+            click.echo(err=True)
+        self._open = False

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lasermesh.experiments.feeding import scaled_rate_bps
 from lasermesh.results import Contacts
 from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 
@@ -10,10 +11,17 @@ class ContactLog:
     """Follows the link graph from step to step and writes each contact once it is over.
 
     A contact is an uninterrupted time in which a link is up at one rate.
+
+    Parameters
+    ----------
+    links : LinkEngine
+    scale : float
+        What the run multiplies all rates by.
     """
 
-    def __init__(self, links):
+    def __init__(self, links, scale=1.0):
         self._links = links
+        self._scale = scale
         self._since_s = np.zeros(0)
         self._rate_bps = np.zeros(0, np.int64)
         self._first = None
@@ -26,7 +34,7 @@ class ContactLog:
         if self._first is None:
             self._first = graph.t_s
         rate_bps = np.zeros(n, np.int64)
-        rate_bps[graph.link] = graph.rate_bps
+        rate_bps[graph.link] = scaled_rate_bps(graph.rate_bps, self._scale)
         changed = np.flatnonzero(rate_bps != self._rate_bps)
         self._write(changed[self._rate_bps[changed] > 0], graph.t_s, False, writer)
         self._since_s[changed] = graph.t_s

@@ -41,6 +41,11 @@ def queue_limits_of(experiment):
     return found
 
 
+def scaled_rate_bps(rate_bps, scale):
+    """Rates of links in a run that multiplies them all by `scale`: int64 array, at least 1 bit/s."""
+    return np.maximum(1, np.rint(rate_bps * scale)).astype(np.int64)
+
+
 class LinkFeed:
     """Turns the link graphs of successive steps into what the engine needs to know.
 
@@ -82,7 +87,7 @@ class LinkFeed:
         """
         graph = self.graph = self._links.graph_at(start_s)
         ids = graph.link.astype(np.int64)
-        rate_bps = np.maximum(1, np.rint(graph.rate_bps * self._experiment.packets.scale)).astype(np.int64)
+        rate_bps = scaled_rate_bps(graph.rate_bps, self._experiment.packets.scale)
         self._add_new_links(ids, rate_bps)
         changes = self._changes(ids, rate_bps, start_ps)
         delay_start, delay_end = self._delays(graph, ids, start_s, end_s)

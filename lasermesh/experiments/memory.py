@@ -1,6 +1,7 @@
 """How much memory a run will take, and how much there is."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -10,10 +11,28 @@ BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
 BYTES_PER_LINK = 400
 BYTES_PER_FLOW = 12_000  # counters, and the pages of its latency histogram that are touched
 SHARE_TO_USE = 0.8
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes():
     """Memory that can be used without swapping; None where the system does not tell."""
+    known = [size for size in (_free_in_system(), _free_in_container()) if size is not None]
+    return min(known, default=None)
+
+
+def _free_in_container():
+    """What the limit of a container (version 2 of Linux control groups) leaves; None where there is none."""
+    try:
+        limit = int((CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
+        # Not memory.current: that counts cached files, which make room when asked to.
+        stat = dict(line.split() for line in (CONTROL_GROUP / "memory.stat").read_text("ascii").splitlines())
+        return max(0, limit - int(stat["anon"]))
+    except (OSError, ValueError, KeyError):  # not there, or the word "max"
+        return None
+
+
+def _free_in_system():
+    """Memory that the whole machine could give; None where it does not tell."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             for line in lines:
@@ -70,6 +89,6 @@ def refuse_what_cannot_fit(needed):
     available = available_bytes()
     if available is not None and needed > SHARE_TO_USE * available:
         raise UserError(
-            f"the run needs about {needed / 1e9:.1f} GB of memory, of which {available / 1e9:.1f} GB are free; "
-            "slower flows, shorter queues or packets.scale below 1 make it fit"
+            f"the run needs about {needed / 1e9:.1f} GB of memory, of which {available / 1e9:.1f} GB are "
+            "free; slower flows, shorter queues or packets.scale below 1 make it fit"
         )

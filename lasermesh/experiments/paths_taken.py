@@ -10,9 +10,10 @@ MOST_LISTED = 100_000
 class PathLog:
     """Notes the path of every flow under each new table.
 
-    A path that changes at its first or last satellite is a hand-over of the ground site there; what it
-    cost is counted in packets that the flow lost on links that were down until the next table; where both
-    ends hand over at once, the source's hand-over bears it.
+    A path that changes at its first or last satellite is a hand-over of the ground site there. What a change
+    cost is counted in packets that the flow lost on links that were down: those lost in the step that began
+    with the new table, and those lost before, on links that stopped while the last table was still in force.
+    Where both ends hand over at once, the source's hand-over bears it.
 
     Attributes
     ----------
@@ -32,8 +33,10 @@ class PathLog:
         self._is_ground = is_ground
         self._nodes = [None] * len(flow_names)
         self._delay_s = np.full(len(flow_names), np.nan)
-        self._open = {}  # flow: entries of the last table that await their cost
-        self._lost_before = np.zeros(len(flow_names), np.int64)
+        self._open = {}  # flow: entries of a table whose first step is not over
+        self._new_table = False
+        self._lost = np.zeros(len(flow_names), np.int64)
+        self._lost_under_old_table = np.zeros(len(flow_names), np.int64)
 
     def note(self, t_s, routes, active):
         """Compare the routes of a new table with those before.
@@ -62,6 +65,8 @@ class PathLog:
                 self._note_change(t_s, flow, self._nodes[flow], nodes, routes.delay_s[flow])
             self._nodes[flow] = nodes
         self._delay_s = routes.delay_s.copy()
+        self._lost_under_old_table[:] = 0
+        self._new_table = True
         first = np.zeros(len(flows) + 1, np.int64)
         np.cumsum([len(nodes) for nodes in nodes_of], out=first[1:])
         return PathChanges(
@@ -72,13 +77,24 @@ class PathLog:
             first=first,
         )
 
-    def settle(self, lost):
-        """Charge the last table's changes with what flows lost since: int64 array, shape (n_flows,), so far."""
+    def end_step(self, lost):
+        """Charge changes with what flows lost on links that were down.
+
+        Parameters
+        ----------
+        lost : int64 array, shape (n_flows,)
+            Packets, from the run's start to the end of this step.
+        """
+        lost_now = lost - self._lost
+        self._lost = lost.copy()
+        if not self._new_table:
+            self._lost_under_old_table += lost_now
+            return
         for flow, entries in self._open.items():
-            for entry in entries[:2]:  # the path change, and the first hand-over
-                entry["dropped"] = int(lost[flow] - self._lost_before[flow])
+            for entry in entries:
+                entry["dropped"] += int(lost_now[flow])
         self._open = {}
-        self._lost_before = lost.copy()
+        self._new_table = False
 
     def _note_change(self, t_s, flow, before, after, delay_s):
         entry = {
@@ -88,8 +104,9 @@ class PathLog:
             "delay_after_ms": 1e3 * float(delay_s) if after else None,
             "dropped": 0,
         }
+        cost = int(self._lost_under_old_table[flow])
         self.n_path_changes += 1
-        self._list(self.path_changes, flow, entry)
+        self._list(self.path_changes, flow, {**entry, "dropped": cost})
         for end, neighbour in ((0, 1), (-1, -2)):
             site = (before or after)[end]
             old = before[neighbour] if before else None
@@ -101,10 +118,13 @@ class PathLog:
                     "to": None if new is None else self._node_names[new],
                 }
                 self.n_handovers += 1
-                self._list(self.handovers, flow, {"t_s": t_s, "flow": entry["flow"], **names, **entry})
+                handover = {"t_s": t_s, "flow": entry["flow"], **names, **entry, "dropped": cost or 0}
+                self._list(self.handovers, flow if cost is not None else None, handover)
+                cost = None  # the first hand-over has borne it
 
     def _list(self, entries, flow, entry):
+        """Add an entry, if there is room; it will bear what `flow` loses in the step that begins."""
         if len(entries) < MOST_LISTED:
-            entry = dict(entry)
             entries.append(entry)
-            self._open.setdefault(flow, []).append(entry)
+            if flow is not None:
+                self._open.setdefault(flow, []).append(entry)

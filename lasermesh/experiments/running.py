@@ -1,6 +1,7 @@
 """Runs an experiment: steps, tables, packets, and the folder that is left."""
 
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -100,9 +101,15 @@ def run(
         experiment = replace(experiment, seed=seed)
     for warning in experiment.warnings:
         warn(warning)
-    return Simulation(experiment, threads or os.cpu_count() or 1, capture, on_progress, warn).run(
-        output, force
-    )
+    return Simulation(experiment, threads or processors(), capture, on_progress, warn).run(output, force)
+
+
+def processors():
+    """Processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 class Simulation:
@@ -114,9 +121,6 @@ class Simulation:
         self._warn = warn
         self._stop_asked = False
         topology = experiment.topology
-        start = time.perf_counter()
-        warm_up()
-        self._compile_s = time.perf_counter() - start
         self.flows = flows_of_experiment(experiment)
         self._policy = load_policy(
             experiment.routing.policy, experiment.file.parent if experiment.file else None
@@ -140,16 +144,22 @@ class Simulation:
         )
         self._feed = LinkFeed(experiment, self._links, self.engine, self._watch)
         self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
-        self._contacts = ContactLog(self._links)
+        self._contacts = ContactLog(self._links, experiment.packets.scale)
         self._totals = LinkTotals()
         self._table = None
+        self._new_paths = None  # of a table that was just computed, not yet written
+        self._step_s = None  # start of the step that is going on
         self._busy_share = None
-        self._wall_s = 0.0
+        self._began = self._wall_s = self._compile_s = 0.0
         self._windows_per_slice = 16
 
     def run(self, output=None, force=False):
         """Simulate to the end, or until Ctrl-C, and leave the folder: FinishedRun."""
         experiment = self.experiment
+        RunFolder.check(output, force)
+        self._compile_s = self._warm_up()
+        self._began = time.perf_counter()
+        self._begin_step(0)  # before there is a folder, as the first table shows whether the run can fit
         with RunFolder.create(experiment.name, self._names, output, force) as folder:
             if self._capture is not None:
                 start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
@@ -169,30 +179,54 @@ class Simulation:
             raise RunFailed(f"{failure} (what came of it until then: {folder.path})") from failure
         return FinishedRun(summary, folder.path)
 
+    def _warm_up(self):
+        """Have all kernels compiled or loaded before the clock runs; how long that took, in s."""
+        began = time.perf_counter()
+        warm_up()
+        graph = self._links.graph_at(self.experiment.start_s)
+        self._links.ranges_at(graph.link[:1], self.experiment.start_s)
+        node = np.zeros(1, np.int32)
+        snapshot = Snapshot.from_graph(graph, self._names, self._transit, None, node, node + 1)
+        follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
+        return time.perf_counter() - began
+
     # -- the steps ------------------------------------------------------------------------------------
 
     def _simulate(self, folder):
-        """All steps of the run, one after the other."""
+        """All steps of the run, one after the other, of which the first has been begun."""
+        index = 0
+        while True:
+            self._contacts.note(self._feed.graph, folder.contacts)
+            if self._new_paths is not None:
+                folder.paths.write(self._new_paths)
+                self._new_paths = None
+            self._feed.hand_over()
+            index += 1
+            next_ps = ps_from_s(index * self.experiment.topology.step_s)
+            self._advance(min(next_ps, self._end_ps))
+            self._end_step(folder)
+            if next_ps >= self._end_ps or self._stop_asked:
+                return
+            self._begin_step(index)
+
+    def _begin_step(self, index):
+        """Look at the links of a step and, where it is time to, compute a new table."""
         experiment = self.experiment
         step_s = experiment.topology.step_s
-        steps_per_table = max(1, round((experiment.routing.interval_s or step_s) / step_s))
-        began = time.perf_counter()
-        index = 0
-        while (start_ps := ps_from_s(index * step_s)) < self._end_ps and not self._stop_asked:
-            end_ps = ps_from_s((index + 1) * step_s)
-            start_s = experiment.start_s + index * step_s
-            self._feed.begin(start_s, experiment.start_s + (index + 1) * step_s, start_ps, end_ps)
-            self._contacts.note(self._feed.graph, folder.contacts)
-            if index % steps_per_table == 0:
-                self._route(start_s, start_ps, folder, first=index == 0)
-            self._feed.hand_over()
-            self._advance(min(end_ps, self._end_ps), began)
-            self._drain(start_s, folder)
-            index += 1
-        self._paths.settle(self.engine.flow_counters().dropped[:, LINK_DOWN])
-        self._contacts.close(experiment.start_s + self.engine.clock_ps / PS_PER_S, folder.contacts)
+        start_ps, end_ps = ps_from_s(index * step_s), ps_from_s((index + 1) * step_s)
+        start_s = experiment.start_s + index * step_s
+        self._feed.begin(start_s, experiment.start_s + (index + 1) * step_s, start_ps, end_ps)
+        if index % max(1, round((experiment.routing.interval_s or step_s) / step_s)) == 0:
+            self._route(start_s, start_ps, first=index == 0)
+        self._step_s = start_s
 
-    def _route(self, start_s, start_ps, folder, first):
+    def _end_step(self, folder):
+        """Write what links did in the step that is over, and charge path changes with what they cost."""
+        self._drain(folder)
+        self._paths.end_step(self.engine.flow_counters().dropped[:, LINK_DOWN])
+        self._step_s = None
+
+    def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
         snapshot = Snapshot.from_graph(
             self._feed.graph,
@@ -217,9 +251,8 @@ class Simulation:
         self.engine.install_table(
             self._table.link, self._table.label_of_flow, start_ps, self._table.next_label
         )
-        self._paths.settle(self.engine.flow_counters().dropped[:, LINK_DOWN])
         active = (self.flows.start_ps <= start_ps) & (start_ps < self.flows.stop_ps)
-        folder.paths.write(self._paths.note(start_s, routes, active))
+        self._new_paths = self._paths.note(start_s, routes, active)
 
     def _load(self):
         """Share of the last step for which each link of the graph was sending; None before the first."""
@@ -237,7 +270,7 @@ class Simulation:
             memory.estimate_bytes(len(self._names), len(rates), self.flows, in_flight)
         )
 
-    def _advance(self, until_ps, began):
+    def _advance(self, until_ps):
         """Run the engine to an instant, in slices of about SLICE_S, or until Ctrl-C."""
         done = False
         while not done and not self._stop_asked:
@@ -249,21 +282,21 @@ class Simulation:
             now = time.perf_counter()
             per_window = (now - before) / max(1, self.engine.windows - windows)
             self._windows_per_slice = max(1, min(2 * self._windows_per_slice, round(SLICE_S / per_window)))
-            self._wall_s = now - began
+            self._wall_s = now - self._began
             if self._on_progress is not None:
                 simulated_s = self.engine.clock_ps / PS_PER_S
                 duration_s = self.experiment.duration_s
                 self._on_progress(Progress(simulated_s, duration_s, self._wall_s, self.engine.packet_hops))
 
-    def _drain(self, start_s, folder):
-        """Write what links did in the step that has ended, and remember their load for the policy."""
+    def _drain(self, folder):
+        """Write what links did in the step that is over, and remember their load for the policy."""
         counters = self.engine.drain_links()
         table = self._links.links
         dropped = np.zeros((len(counters.link), N_CAUSES), np.int64)
         dropped[:, QUEUE] = counters.dropped_queue
         dropped[:, LINK_DOWN] = counters.dropped_link_down
         intervals = LinkIntervals(
-            t_s=np.full(len(counters.link), start_s),
+            t_s=np.full(len(counters.link), self._step_s),
             link=counters.link.astype(np.int32),
             from_node=table.from_node[counters.link],
             to_node=table.to_node[counters.link],
@@ -291,14 +324,17 @@ class Simulation:
     def _close(self, folder, status):
         """Write what remains of the folder; the summary."""
         experiment, engine = self.experiment, self.engine
+        if self._step_s is not None:  # a run that failed in the midst of a step
+            self._end_step(folder)
+        self._contacts.close(experiment.start_s + engine.clock_ps / PS_PER_S, folder.contacts)
         counters = engine.flow_counters()
         miss_m = self._feed.longest_miss_m
         if miss_m > WORST_MISS_M:
             step_s = experiment.topology.step_s
-            good_s = step_s * (WORST_MISS_M / miss_m) ** 0.5
             self._warn(
                 f"ranges are taken as linear within a step of {step_s:g} s, which misses by up to "
-                f"{miss_m / 1e3:.1f} km; topology.step_s = {good_s:.2g} would keep it below 1 km"
+                f"{miss_m / 1e3:.1f} km; topology.step_s = {_good_step_s(step_s, miss_m):g} would keep it "
+                "below 1 km"
             )
         wall_s = self._wall_s
         hops = engine.packet_hops
@@ -374,3 +410,10 @@ class Simulation:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _good_step_s(step_s, miss_m):
+    """A step that misses ranges by less than WORST_MISS_M, in two digits: the miss grows with its square."""
+    longest_s = 0.95 * step_s * (WORST_MISS_M / miss_m) ** 0.5
+    digit = 10.0 ** (math.floor(math.log10(longest_s)) - 1)
+    return math.floor(longest_s / digit) * digit

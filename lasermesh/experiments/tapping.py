@@ -1,4 +1,4 @@
-"""A capture of a run that is going on: which links the engine taps, and its records as the writer wants them."""
+"""A capture of a run that is going on: which links are tapped, and the records as the writer wants them."""
 
 import numpy as np
 
@@ -35,14 +35,16 @@ class Tapping:
     def open(self, path, start_utc, comment):
         """Begin the file; `start_utc` is the instant of the run's start."""
         ends = FlowEnds(self._flows.source, self._flows.destination)
-        self._writer = CaptureWriter(path, [], ends, start_utc, names=self._names, comment=comment)
+        ports = self._ports.interfaces
+        self._writer = CaptureWriter(path, ports, ends, start_utc, names=self._names, comment=comment)
 
     def watch(self, link_from, link_to, kind, rate_bps):
         """Which ends of new links the engine has to tap: int64 (n,) of state.TAP_OUT and TAP_IN."""
         tap_out, tap_in = self._selection.taps(link_from, link_to)
         numbers = self._ports.number(link_from, link_to, kind, rate_bps, tap_out, tap_in)
         self._interface = np.concatenate([self._interface, np.stack(numbers)], axis=1)
-        self._writer.add_interfaces(self._ports.interfaces[self._writer.n_interfaces :])
+        if self._writer is not None:
+            self._writer.add_interfaces(self._ports.interfaces[self._writer.n_interfaces :])
         return tap_out * state.TAP_OUT + tap_in * state.TAP_IN
 
     def write(self, records):
@@ -64,8 +66,9 @@ class Tapping:
         self._writer.write(TapRecords(*(column[interface != NONE] for column in columns)))
 
     def close(self):
-        """Finish the file; what was written and what was cut, for the summary."""
-        return self._writer.close()
+        """Finish the file; what was written and what was cut, None if the file could not be kept."""
+        summary = self._writer.close()
+        return summary if self._writer.path.exists() else None
 
     def abort(self):
         """Remove the file, unless it is finished."""

@@ -259,7 +259,8 @@ class PacketEngine:
             + nodes[:, state.N_FLOW_END]
             - nodes[:, state.N_FLOW]
         )
-        most_streams = int(streams.max(initial=0)) + 1
+        # Whole cache lines, and one between: the heaps of two workers must not share any.
+        most_streams = (int(streams.max(initial=0)) + 8) // 4 * 4
         e.workers[:, state.V_HEAP] = np.arange(self.threads) * most_streams
         self._worker_list = int(starts[5])
         self._e = e._replace(
@@ -285,6 +286,7 @@ class PacketEngine:
         """
         until = min(int(until_ps), int(self._e.control[state.C_STEP_END]))
         last = int(self._e.control[state.C_WINDOWS]) + most_windows
+        shortages = 0
         while True:
             windows = int(self._e.control[state.C_WINDOWS])
             handled = int(self._e.workers[:, state.V_HANDLED].sum())
@@ -293,7 +295,9 @@ class PacketEngine:
                 break
             if self._taps_want_draining():
                 return False
-            self._make_room()
+            shortages += 1
+            # Chunks wander from workers whose packets others read; more of them make that rarer.
+            self._make_room(grow=shortages > 1)
         self._note_peak()
         windows = int(self._e.control[state.C_WINDOWS]) - windows
         handled = int(self._e.workers[:, state.V_HANDLED].sum()) - handled
@@ -562,14 +566,13 @@ class PacketEngine:
         return np.ascontiguousarray(np.stack([time, kind, subject, rate], axis=1)[rows])
 
     def _deal(self, work, n_workers=None):
-        """Give domains to workers, heaviest first, in turns that go back and forth."""
+        """Give workers domains that follow one another, about equal work each: neighbours share a cache."""
         n_workers = n_workers or self.threads
-        heaviest_first = np.argsort(-np.asarray(work), kind="stable")
-        turn = np.arange(len(heaviest_first)) % (2 * n_workers)
-        worker = np.minimum(turn, 2 * n_workers - 1 - turn)
-        order = np.argsort(worker, kind="stable")
+        behind = np.cumsum(np.asarray(work, np.float64) + 1e-3)
+        middle = behind - 0.5 * (np.asarray(work) + 1e-3)
+        worker = np.minimum((middle * (n_workers / behind[-1])).astype(np.int64), n_workers - 1)
         offsets = self._worker_list + _offsets(n_workers, worker)
-        self._e.lists[self._worker_list :] = heaviest_first[order]
+        self._e.lists[self._worker_list :] = np.arange(len(behind))
         self._e.workers[:n_workers, state.V_DOMAIN] = offsets[:-1]
         self._e.workers[:n_workers, state.V_DOMAIN_END] = offsets[1:]
         self._active_workers = n_workers
@@ -604,7 +607,7 @@ class PacketEngine:
         free = int(self._e.workers[:, state.V_FREE_COUNT].sum())
         self.peak_chunks = max(self.peak_chunks, len(self._e.next_chunk) - free)
 
-    def _make_room(self):
+    def _make_room(self, grow):
         """Give workers that stopped short what they asked for: chunks of others, more memory, or room for taps."""
         e = self._e
         self._note_peak()
@@ -623,11 +626,11 @@ class PacketEngine:
         if needed > 0:
             free = collect_chunks(rows, e.next_chunk)
             have = len(e.next_chunk)
-            if len(free) < max(have // 8, 2 * needed * self.threads):
+            if grow or len(free) < max(have // 8, 2 * needed * self.threads):
                 total = 2 * have + 2 * needed * self.threads
                 limit = self._memory_limit_bytes
                 if limit is not None and total * CHUNK * PACKET_BYTES > limit:
-                    total = min(total, limit // (CHUNK * PACKET_BYTES))
+                    total = max(have, min(total, limit // (CHUNK * PACKET_BYTES)))
                     if total - have + len(free) < needed * self.threads:
                         raise RunFailed(
                             f"packets in flight need more than the {limit / 1e9:.1f} GB of memory that there is; "

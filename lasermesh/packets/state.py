@@ -13,7 +13,7 @@ NEVER = np.int64(2**62)
 """An instant after every run."""
 
 # Ring positions: a packet is row `position` of `packets`; a chunk is CHUNK consecutive rows.
-CHUNK_BITS = 5
+CHUNK_BITS = 7
 CHUNK = 1 << CHUNK_BITS
 CHUNK_MASK = CHUNK - 1
 NO_RING = np.int64(-(2**62))

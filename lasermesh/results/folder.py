@@ -109,6 +109,12 @@ class RunFolder:
             ) from error
         return cls(path, node_names, made_here)
 
+    @staticmethod
+    def check(output, force=False):
+        """Refuse, as `create` would, a folder that holds something; nothing is changed."""
+        if output is not None:
+            _what_is_in(Path(output), force)
+
     def __enter__(self):
         return self
 
@@ -229,18 +235,26 @@ def _next_folder(parent, name):
 
 def _make_room(path, force):
     """Make a named folder, or empty it of a run if that was asked for."""
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path}: this is a file; name a folder for the run")
+    if _what_is_in(path, force):
+        _remove_run(path)
     path.mkdir(parents=True, exist_ok=True)
+
+
+def _what_is_in(path, force):
+    """Names of what is in a folder that a run may take; UserError if it may not."""
+    if not path.exists():
+        return []
+    if not path.is_dir():
+        raise UserError(f"{path}: this is a file; name a folder for the run")
     entries = sorted(entry.name for entry in path.iterdir())
     if not entries:
-        return
+        return []
     is_run = read_manifest(path) is not None or UNFINISHED in entries
     if not is_run:
         raise UserError(f'{path}: the folder holds other things ("{entries[0]}"); name a new or empty one')
     if not force:
         raise UserError(f"{path}: the folder holds a run; name another one, or replace it with --force")
-    _remove_run(path)
+    return entries
 
 
 def _remove_run(path):

@@ -7,9 +7,6 @@ from lasermesh.units import PS_PER_MS
 
 PERCENTS = (50, 90, 99)
 
-HEADER_BYTES = 28
-"""IPv4 (20) and UDP (8): what of every packet is not payload."""
-
 
 def percentile_ps(histogram, upper_edges_ps, longest_ps, percent):
     """Upper edge of the bin that holds the nearest-rank percentile of a latency.
@@ -74,9 +71,7 @@ def flow_statistics(counters, rows, active_s):
         "dropped": dict(zip(CAUSES, dropped, strict=True)),
         "bytes_sent": int(counters.bytes_sent[rows].sum()),
         "bytes_delivered": bytes_delivered,
-        "goodput_gbps": max(0, bytes_delivered - HEADER_BYTES * delivered) * 8e-9 / active_s
-        if active_s > 0
-        else None,
+        "goodput_gbps": bytes_delivered * 8e-9 / active_s if active_s > 0 else None,
         "latency_ms": _latency_ms(counters, arrived) if len(arrived) else None,
         "jitter_ms": _mean(counters.jitter_ps[compared] / PS_PER_MS, counters.delivered[compared]),
         "reordered": int(counters.reordered[rows].sum()),

@@ -55,7 +55,7 @@ class LinkTotals:
             {
                 "from": node_names[self._ends[link, 0]],
                 "to": node_names[self._ends[link, 1]],
-                # A packet in service at the end counts whole, so a slow link could come out above 1.
+                # Rounding of many intervals' sums alone could lift a link that never rested above 1.
                 "utilisation": min(1.0, float(self._busy_s[link]) / simulated_s) if simulated_s > 0 else None,
                 "queue_max_bytes": int(queue_max_bytes[link]),
                 "dropped": int(dropped[link]),
@@ -88,8 +88,9 @@ def summarise(
     engine : dict
         `packet_hops`, `wall_s`, `packet_hops_per_s`, `compile_s`, `threads`.
     **more
-        Further entries; `format_summary` knows `handovers`, `path_changes`, `capture`, `satellites_failed`,
-        `warnings` and `scale`, and leaves out what is None.
+        Further entries; `format_summary` knows `handovers` and `path_changes` (and, where these do not list
+        all, `handover_count` and `path_change_count`), `capture`, `satellites_failed`, `warnings` and
+        `scale`, and leaves out what is None.
 
     Returns
     -------

@@ -48,7 +48,10 @@ FLOWS = (
     Column("bytes_sent", "int64", "bytes", "whole IP packets"),
     Column("bytes_delivered", "int64", "bytes", "whole IP packets"),
     Column(
-        "goodput_gbps", "float64", "Gbps", "UDP payload delivered while the flow was on; null if it never was"
+        "goodput_gbps",
+        "float64",
+        "Gbps",
+        "whole IP packets delivered while the flow was on; null if it never was",
     ),
     *(Column(f"latency_{what}_ms", "float64", "ms", f"one-way latency, {what}") for what in _LATENCIES),
     Column("jitter_ms", "float64", "ms", "interarrival jitter (RFC 3550); null below two delivered packets"),
@@ -66,7 +69,7 @@ LINKS = (
     Column("packets", "int64", "packets", "packets whose last bit left in the interval"),
     *_dropped("at this link"),
     Column("queue_max_bytes", "int64", "bytes", "most bytes that waited at once"),
-    Column("busy_s", "float64", "s", "serialization begun in the interval"),
+    Column("busy_s", "float64", "s", "time within the interval in which it was sending"),
 )
 
 PATHS = (

@@ -10,7 +10,7 @@ MOST_FLOWS = 20
 
 WORST = 5
 MOST_CHANGES = 8
-NAMES_SHOWN = 8
+NAMES_SHOWN = 20
 
 
 def format_summary(summary):
@@ -21,8 +21,8 @@ def format_summary(summary):
         _latencies(summary),
         _drops(summary),
         _busiest_links(summary),
-        _changes(summary, "handovers", "Hand-overs"),
-        _changes(summary, "path_changes", "Path changes"),
+        _changes(summary, "handovers", "handover_count", "Hand-overs"),
+        _changes(summary, "path_changes", "path_change_count", "Path changes"),
         _remarks(summary),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -155,7 +155,7 @@ def _busiest_links(summary):
     return columns(f"Busiest of {count(summary['links']['count'])} links", headers, rows)
 
 
-def _changes(summary, key, title):
+def _changes(summary, key, count_key, title):
     """Hand-overs or path changes and what they cost; those that cost most, in the order of time."""
     changes = summary.get(key)
     if not changes:
@@ -174,9 +174,13 @@ def _changes(summary, key, title):
                 count(change.get("dropped")),
             ]
         )
-    heading = f"{title}: {count(len(changes))}"
+    number = max(len(changes), summary.get(count_key) or 0)
+    heading = f"{title}: {count(number)}"
+    if number > len(changes):
+        heading += f", the first {count(len(changes))} of them"
     if any(change.get("dropped") is not None for change in changes):
-        heading += f", which cost {count(sum(change.get('dropped') or 0 for change in changes))} packets"
+        cost = sum(change.get("dropped") or 0 for change in changes)
+        heading += f", which cost {count(cost)} packet" + ("s" if cost != 1 else "")
     if len(costliest) < len(changes):
         heading += f"; the {len(costliest)} costliest:"
     headers = [("at", "s"), ("before", "ms"), ("after", "ms"), ("change", "ms"), ("dropped", "packets")]
@@ -204,7 +208,8 @@ def _remarks(summary):
         text = (
             f"Satellites that could not be propagated, {count(len(names))}: {', '.join(names[:NAMES_SHOWN])}"
         )
-        lines += _wrapped(text + (", ..." if len(names) > NAMES_SHOWN else ""))
+        more = len(names) - NAMES_SHOWN
+        lines += _wrapped(text + (f" and {count(more)} more, see summary.json" if more > 0 else ""))
     for warning in summary.get("warnings") or []:
         lines += _wrapped(f"Warning: {warning}")
     return lines

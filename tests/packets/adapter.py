@@ -32,8 +32,8 @@ def flows_of(case):
     )
 
 
-def engine_of(case, **options):
-    """An engine that knows the case's links and tables."""
+def engine_of(case, taps=0, **options):
+    """An engine that knows the case's links, all tapped as `taps` says, and its tables."""
     engine = PacketEngine(
         case.n_nodes,
         flows_of(case),
@@ -44,7 +44,7 @@ def engine_of(case, **options):
         trace=True,
         **options,
     )
-    engine.add_links(case.link_from, case.link_to, case.queue_packets, case.queue_bytes)
+    engine.add_links(case.link_from, case.link_to, case.queue_packets, case.queue_bytes, taps)
     for table in case.tables:
         labels = table.label_of_flow or [flow.label for flow in case.flows]
         engine.install_table(
@@ -83,20 +83,36 @@ def steps_of(case):
         )
 
 
+def run_steps(engine, case, windows_per_call=2**62):
+    """Run an engine to the end of a case: what it taps, one array of records for each drain."""
+    drained = []
+    for end_ps, step in steps_of(case):
+        engine.begin_step(step)
+        while True:
+            arrived = engine.advance(end_ps, windows_per_call)
+            drained.append(engine.drain_taps())
+            if arrived:
+                break
+    return drained
+
+
 def run_case(case, windows_per_call=2**62, **options):
-    """Run a case to its end: the engine, and {(flow, sequence): (outcome, time_ps)} of what is not in flight."""
+    """Run a case to its end: the engine, and the fates of all packets that are not in flight."""
     engine = engine_of(case, **options)
-    fates = {}
     try:
-        for end_ps, step in steps_of(case):
-            engine.begin_step(step)
-            while not engine.advance(end_ps, windows_per_call):
-                pass
-            for record in engine.drain_taps():
-                fates.update(fate_of(record))
+        drained = run_steps(engine, case, windows_per_call)
     finally:
         engine.close()
-    return engine, fates
+    return engine, fates_of(drained)
+
+
+def fates_of(drained):
+    """{(flow, sequence): (outcome, time_ps)} of the deliveries and drops among tapped records."""
+    fates = {}
+    for records in drained:
+        for record in records[records[:, state.T_KIND] >= state.TAP_DELIVERED]:
+            fates.update(fate_of(record))
+    return fates
 
 
 def fate_of(record):

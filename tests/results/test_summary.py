@@ -55,10 +55,10 @@ def test_what_does_not_exist_is_null():
     assert one["latency_ms"]["min"] == one["latency_ms"]["max"] == 5.0
 
 
-def test_goodput_counts_payload_while_the_flow_was_on():
-    # Row 2 is on from second 2 to the end at 12 and delivers 100 packets of 1500 bytes, 28 of them headers.
+def test_goodput_counts_whole_packets_while_the_flow_was_on():
+    # Row 2 is on from second 2 to the end at 12 and delivers 100 packets of 1500 bytes.
     built = summarise("x", 0, "complete", 12.0, flows(), counters(), NODES, LinkTotals(), 0, {})
-    assert built["flows"][2]["goodput_gbps"] == pytest.approx(100 * 1472 * 8 / 10.0 / 1e9)
+    assert built["flows"][2]["goodput_gbps"] == pytest.approx(100 * 1500 * 8 / 10.0 / 1e9)
 
 
 def test_every_flow_conserves_its_packets():

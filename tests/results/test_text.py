@@ -86,6 +86,8 @@ def test_hand_overs_tell_what_they_cost():
     assert "Hand-overs: 12, which cost 66 packets; the 8 costliest:" in text
     assert "a, Tokyo, gen1-00-00 > gen1-00-01" in text
     assert "+1.500" in text
+    longer = format_summary(summary(handovers=changes, handover_count=5000))
+    assert "Hand-overs: 5,000, the first 12 of them, which cost 66 packets; the 8 costliest:" in longer
     lost = [{"t_s": 1.0, "flow": "a", "delay_before_ms": 7.0, "delay_after_ms": None}]
     assert "Path changes: 1\n" in format_summary(summary(path_changes=lost))
     assert "Path changes: none" in format_summary(summary(path_changes=[]))
@@ -94,13 +96,13 @@ def test_hand_overs_tell_what_they_cost():
 
 def test_remarks_tell_of_captures_failed_satellites_and_warnings():
     capture = {"file": "capture.pcapng", "written": 1_000_000, "cut": 5, "interfaces": 2, "bytes": 9}
-    failed = [{"name": f"STARLINK-{row}", "message": "decayed"} for row in range(10)]
+    failed = [{"name": f"STARLINK-{row}", "message": "decayed"} for row in range(1022)]
     text = format_summary(
         summary(capture=capture, satellites_failed=failed, warnings=["a long step"], scale=0.1)
     )
     assert "Capture: 1,000,000 packets at 2 ports in capture.pcapng; 5 more were left out" in text
-    assert "10: STARLINK-0, STARLINK-1," in text
-    assert "STARLINK-7, ..." in text
+    assert "1,022: STARLINK-0, STARLINK-1," in text
+    assert "STARLINK-19 and 1,002 more, see summary.json" in " ".join(text.split())
     assert "Warning: a long step" in text
     assert "scaled by 0.1" in text
 

@@ -1,0 +1,98 @@
+"""Mean waits of single queues against theory, with a confidence interval by batch means.
+
+The claim of each test: over a run of N_BATCHES batches, the 99 % confidence interval of the mean wait (batch
+means, Student's t) holds the mean that theory gives, and is narrower than stated. Seeds are fixed.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from lasermesh.units import PS_PER_S
+from tests.packets.adapter import engine_of, steps_of
+from tests.packets.comparing import enough
+from tests.reference.case import Flow
+from tests.reference.test_packet_simulator import network
+
+N_BATCHES = 30
+T_99 = 2.756  # Student's t, 29 degrees of freedom, two-sided 99 %
+RATE_BPS = 8 * 10**9  # a byte takes a nanosecond
+MEAN_BYTES = 1000
+DELAY_PS = 10**9
+
+
+def mean_wait_in_service_times(sizes, load, seed):
+    """Mean wait of Poisson arrivals at one link, in mean service times, and half its confidence interval.
+
+    The first batch is left out: the queue is empty when it begins.
+    """
+    n_packets = enough(40_000, 600)  # of a batch
+    batch_ps = int(n_packets * MEAN_BYTES * 8 * PS_PER_S / (RATE_BPS * load))
+    flow = Flow(0, 1, "poisson", rate_bps=round(RATE_BPS * load), sizes=sizes, label=1)
+    case = network([(0, 1, DELAY_PS)], [flow], end_ps=(N_BATCHES + 1) * batch_ps, seed=seed)
+    case.changes = [(0, 0, "start", RATE_BPS)]
+    engine = engine_of(case)
+    ((_, step),) = steps_of(case)
+    engine.begin_step(step)
+    waits, before = [], None
+    for batch in range(1, N_BATCHES + 2):
+        while not engine.advance(batch * batch_ps, 1000):
+            engine.drain_taps()
+        engine.drain_taps()
+        counters = engine.flow_counters()
+        now = counters.latency_sum_ps[0], int(counters.bytes_delivered[0]), int(counters.delivered[0])
+        if before is not None:
+            latency, size, n = (a - b for a, b in zip(now, before, strict=True))
+            waits.append((latency - size * 1000 - n * DELAY_PS) / n / (MEAN_BYTES * 1000))
+        before = now
+    assert counters.dropped.sum() == 0
+    half = T_99 * np.std(waits, ddof=1) / math.sqrt(N_BATCHES)
+    return float(np.mean(waits)), float(half)
+
+
+def pollaczek_khinchine(sizes, load):
+    """Mean wait in M/G/1, in mean service times (Kleinrock, Queueing Systems I, equation 5.63)."""
+    weights = np.array([weight for _, weight in sizes]) / sum(weight for _, weight in sizes)
+    bytes_ = np.array([size for size, _ in sizes])
+    mean = (weights * bytes_).sum()
+    assert abs(mean / MEAN_BYTES - 1) < 1e-3
+    return load / (1 - load) * (weights * bytes_**2).sum() / (2 * mean**2)
+
+
+def exponential_mix(n_sizes):
+    """Equally likely sizes that together are like an exponential distribution: the mean of each n-th part of it."""
+    edges = [-math.log(1 - k / n_sizes) for k in range(n_sizes)]
+    # Integral of x exp(-x) from a on is (a + 1) exp(-a).
+    tails = [(a + 1) * math.exp(-a) for a in edges] + [0.0]
+    means = [(tails[k] - tails[k + 1]) * n_sizes for k in range(n_sizes)]
+    return tuple((round(MEAN_BYTES * mean), 1) for mean in means)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
+def test_mean_wait_in_m_d_1_is_that_of_theory(load):
+    mean, half = mean_wait_in_service_times(((MEAN_BYTES, 1),), load, seed=1)
+    theory = load / (2 * (1 - load))
+    assert abs(mean - theory) < half
+    assert half < enough(0.03, 0.25) * theory
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
+def test_mean_wait_with_nearly_exponential_sizes_is_that_of_m_m_1(load):
+    sizes = exponential_mix(100)
+    mean, half = mean_wait_in_service_times(sizes, load, seed=2)
+    assert abs(mean - pollaczek_khinchine(sizes, load)) < half
+    # A hundred sizes miss 1 % of the second moment of an exponential distribution, and so of its wait.
+    theory = load / (1 - load)
+    assert 0.985 < pollaczek_khinchine(sizes, load) / theory < 1
+    assert abs(mean - theory) < half + 0.015 * theory
+    assert half < enough(0.05, 0.4) * theory
+
+
+def test_mean_wait_of_an_internet_mix_is_that_of_pollaczek_and_khinchine():
+    # 40, 576 and 1500 bytes, scaled to a mean of 1000.
+    sizes = ((117, 7), (1692, 4), (4407, 1))
+    scale = MEAN_BYTES / (sum(size * weight for size, weight in sizes) / 12)
+    sizes = tuple((round(size * scale), weight) for size, weight in sizes)
+    mean, half = mean_wait_in_service_times(sizes, 0.7, seed=3)
+    assert abs(mean - pollaczek_khinchine(sizes, 0.7)) < half

@@ -21,7 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 PEERS = Path(__file__).resolve().parent / "peers"
-NS3_LIBRARIES = ["point-to-point", "applications", "internet", "bridge", "traffic-control", "network", "stats", "core"]
+NS3_LIBRARIES = (
+    "point-to-point", "applications", "internet", "bridge", "traffic-control", "network", "stats", "core",
+)  # fmt: skip
 NS3_RUNS = (
     ("packets/chain", "ns3_chain", ["--mode=dev", "--src=25", "--queue=100000"]),
     ("packets/chain", "ns3_chain", ["--mode=ip", "--src=25", "--queue=100000"]),
@@ -74,11 +76,13 @@ def main():
 
     print("command: python", *sys.argv)
     print(
-        f"machine: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+        f"machine: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}"
     )
     figures = {}
     print(
-        f"{'':16} {'threads':>7} {'M hops/s':>9} {'first s':>8} {'balance':>8} {'B/packet':>9} {'in flight':>10}"
+        f"{'':16} {'threads':>7} {'M hops/s':>9} {'first s':>8} {'balance':>8} "
+        f"{'B/packet':>9} {'in flight':>10}"
     )
     for row in engine_rows(options.seconds):
         more = row.more
@@ -93,13 +97,14 @@ def main():
     if not options.no_cities:
         rate, wall_s, threads, hops = cities_row()
         print(
-            f"cities           {threads:7} {rate / 1e6:9.1f} (whole run: {hops:,} packet-hops in {wall_s:.1f} s)"
+            f"{'cities':16} {threads:7} {rate / 1e6:9.1f} (whole run: {hops:,} packet-hops in {wall_s:.1f} s)"
         )
     with tempfile.TemporaryDirectory() as folder:
         for workload, mode, rate in ns3_rows(Path(folder), options.ns3_ms):
             ratio = figures[workload][1] / rate
             print(
-                f"ns-3 {mode:6} {workload:16} {rate / 1e6:9.3f} M hops/s; lasermesh on one thread: {ratio:.0f} times"
+                f"ns-3 {mode:6} {workload:16} {rate / 1e6:9.3f} M hops/s; "
+                f"lasermesh on one thread: {ratio:.0f} times"
             )
 
 

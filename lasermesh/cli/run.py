@@ -1,5 +1,6 @@
 """`lasermesh run`: simulates an experiment packet by packet."""
 
+import sys
 import time
 
 import click
@@ -31,10 +32,10 @@ LOGGED_EVERY_S = 5.0  # where stderr is a file, each line stays
 )
 @json_option
 def command(experiment, output, sets, seed, threads, force, capture, as_json):
-    """Simulate an experiment packet by packet.
+    """Run an experiment, print its summary, keep its results in a folder.
 
-    Prints a summary and leaves a run folder with tables of flows, links, paths and contacts. Ctrl-C ends the
-    run early and keeps what was computed so far.
+    The traffic is simulated packet by packet. The folder holds tables of flows, links, paths and contacts,
+    and the capture if one is asked for. Ctrl-C ends the run early and keeps what was computed so far.
 
     \b
     Example:
@@ -63,7 +64,7 @@ class ProgressLine:
     """A line on stderr that says how far a run is, once it has taken two seconds."""
 
     def __init__(self):
-        self._terminal = click.get_text_stream("stderr").isatty()
+        self._terminal = sys.stderr.isatty()
         self._every_s = PROGRESS_EVERY_S if self._terminal else LOGGED_EVERY_S
         self._next_s = time.monotonic() + FIRST_PROGRESS_S
         self._open = False  # whether the cursor stands behind a line that may be written over

@@ -119,7 +119,7 @@ class Simulation:
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
-        self._stop_asked = False
+        self._stop_asked = self._closing = False
         topology = experiment.topology
         self.flows = flows_of_experiment(experiment)
         self._policy = load_policy(
@@ -165,16 +165,16 @@ class Simulation:
                 start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
                 comment = f"experiment {experiment.name}, seed {experiment.seed}"
                 self._capture.open(folder.capture_path, start, comment)
-            failure = None
-            try:
-                with self._ctrl_c_noted():
+            with self._ctrl_c_noted():
+                failure = None
+                try:
                     self._simulate(folder)
-                status = "interrupted" if self._stop_asked else "complete"
-            except RunFailed as error:
-                failure, status = error, "failed"
-            finally:
-                self.engine.close()
-            summary = self._close(folder, status)
+                    status = "interrupted" if self._stop_asked else "complete"
+                except RunFailed as error:
+                    failure, status = error, "failed"
+                finally:
+                    self.engine.close()
+                summary = self._close(folder, status)
         if failure is not None:
             raise RunFailed(f"{failure} (what came of it until then: {folder.path})") from failure
         return FinishedRun(summary, folder.path)
@@ -323,6 +323,7 @@ class Simulation:
 
     def _close(self, folder, status):
         """Write what remains of the folder; the summary."""
+        self._closing = True
         experiment, engine = self.experiment, self.engine
         if self._step_s is not None:  # a run that failed in the midst of a step
             self._end_step(folder)
@@ -394,14 +395,14 @@ class Simulation:
 
     @contextlib.contextmanager
     def _ctrl_c_noted(self):
-        """Have Ctrl-C end the run at the next slice; a second one interrupts at once."""
+        """Have Ctrl-C end the run at the next slice, a second one at once; while it is kept, none does."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.getsignal(signal.SIGINT)
 
         def note(number, frame):
-            if self._stop_asked:
+            if self._stop_asked and not self._closing:
                 raise KeyboardInterrupt
             self._stop_asked = True
 

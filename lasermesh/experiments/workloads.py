@@ -66,7 +66,7 @@ def link_graphs(steps=100):
     first_s, walls_s = _time_calls(lambda k: engine.graph_at(float(k)), steps)
     return Measured(
         "contacts/link-graph",
-        f"{ephemeris.n_satellites} satellites, {ephemeris.n_nodes - ephemeris.n_satellites} sites, steps of 1 s",
+        f"{ephemeris.n_satellites} satellites, {int(ephemeris.is_ground.sum())} sites, steps of 1 s",
         float(np.median(walls_s)) * 1e3,
         "ms per step",
         float(sum(walls_s)),

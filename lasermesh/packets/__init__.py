@@ -1,6 +1,7 @@
 """Packets: the engine that moves them, link by link, exactly as the packet model says."""
 
 from lasermesh.packets.causes import CAUSES
-from lasermesh.packets.engine import FlowCounters, LinkCounters, PacketEngine, Step, warm_up
+from lasermesh.packets.counters import FlowCounters, LinkCounters
+from lasermesh.packets.engine import PacketEngine, Step, warm_up
 
 __all__ = ["CAUSES", "FlowCounters", "LinkCounters", "PacketEngine", "Step", "warm_up"]

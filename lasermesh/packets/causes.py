@@ -1,4 +1,4 @@
-"""Why a packet was dropped (packet model, list of causes). Every cause is always reported, 0 where it cannot occur."""
+"""Why a packet was dropped (packet model, list of causes); all are reported, 0 where one cannot occur."""
 
 CAUSES = (
     "queue",

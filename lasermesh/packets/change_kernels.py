@@ -1,4 +1,4 @@
-"""Changes at a node: links that start, stop or change rate, and tables that switch (packet model, rule 1b)."""
+"""Changes at a node: links start, stop or change rate, tables switch (packet model, rule 1b)."""
 
 from lasermesh.compiled import inline_kernel
 from lasermesh.packets.causes import LINK_DOWN
@@ -134,9 +134,9 @@ def pass_kept(e, worker, node):
 
 @inline_kernel
 def apply_changes(e, worker, node, row, now):
-    """Changes of one instant at one node, from `row` on. The row behind them; NONE if short of room, nothing done.
+    """Changes of one instant at one node, from `row` on; the row behind them. NONE if short of room.
 
-    What stopped links leave behind is dropped, or kept by the node for rule 1c in the order of links and queues.
+    What stopped links leave behind is dropped, or kept by the node for rule 1c, by link and queue order.
     """
     end = row
     leftover = 0

@@ -72,7 +72,7 @@ def next_size(e, flow):
 def poisson_gap_ps(e, flow, sequence):
     """Exponential time between the packet before this one and this one, at least 1 ps."""
     unit = draw_unit(e.control[O_SEED], INTERARRIVAL, flow, sequence)
-    return max(1, int(math.floor(-math.log(unit) * e.flow_floats[flow, F_MEAN_GAP_PS] + 0.5)))
+    return max(1, math.floor(-math.log(unit) * e.flow_floats[flow, F_MEAN_GAP_PS] + 0.5))
 
 
 @inline_kernel

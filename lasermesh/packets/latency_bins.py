@@ -16,6 +16,6 @@ N_BINS = (LAST_OCTAVE - FIRST_OCTAVE) << MANTISSA_BITS
 
 
 def upper_edges_ps():
-    """Upper edge of each bin: float64 array, shape (N_BINS,), in ps; a latency equal to an edge is in the next bin."""
+    """Upper edge of each bin in ps: float64 (N_BINS,). A latency on an edge is in the next bin."""
     keys = np.arange(FIRST_KEY + 1, FIRST_KEY + N_BINS + 1, dtype=np.int64)
     return (keys << SHIFT).view(np.float64)

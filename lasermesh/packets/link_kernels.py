@@ -2,7 +2,7 @@
 
 A ring is a list of chunks with two cursors. Before `sent` are the packets in flight, each stamped with its
 arrival; from `sent` on are the one in service and those that wait. The sender's domain writes at the tail and
-moves `sent`; the receiver's domain reads at the head. A link is brought up to an instant only when it is touched.
+moves `sent`; the receiver's domain reads at the head. A link is brought up to an instant when it is touched.
 """
 
 import math
@@ -152,7 +152,7 @@ def light_time_ps(e, link, leaves):
         return int(float(d0))  # what the formula gives, also above 2**53
     t0 = e.control[C_STEP_START]
     t1 = e.control[C_STEP_END]
-    return int(math.floor(float(d0) + float(d1 - d0) * (float(leaves - t0) / float(t1 - t0))))
+    return math.floor(float(d0) + float(d1 - d0) * (float(leaves - t0) / float(t1 - t0)))
 
 
 @inline_kernel
@@ -219,7 +219,7 @@ def settle(e, worker, link, now, take):
 
 @inline_kernel
 def join(e, worker, link, now, horizon, created, ident, word):
-    """Serve or queue a packet at a link that is up and settled to `now`; False if it has to be dropped (rule 3).
+    """Serve or queue a packet at a link that is up and settled to `now` (rule 3); False: to be dropped.
 
     Nothing at this link changes before `horizon`: a last bit that leaves by then is stamped at once.
     """

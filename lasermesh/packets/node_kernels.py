@@ -90,7 +90,7 @@ def outgoing_link(e, node, ident, word):
 
 @inline_kernel
 def forward(e, worker, node, now, horizon, take, created, ident, word):
-    """Rule 2 from the table on: send a packet to its outgoing link, or drop it. SHORT leaves all as it was."""
+    """Rule 2 from the table on: a packet joins its outgoing link or is dropped. SHORT: nothing done."""
     link = outgoing_link(e, node, ident, word)
     if link < 0:
         drop(e, worker, node, now, NO_ROUTE, created, ident, word)

@@ -65,7 +65,10 @@ def pass_head(e, worker, link):
 
 @inline_kernel
 def publish(e, worker, node, now):
-    """Let last bits leave until `now` and show receivers what has left; give back empty rings. SHORT as `settle`."""
+    """Let last bits leave until `now`, show receivers what has left, and give back empty rings.
+
+    Whether another domain was woken; NONE if short of room for taps.
+    """
     domain = e.nodes[node, N_DOMAIN]
     woke = 0
     for row in range(e.nodes[node, N_OUT], e.nodes[node, N_OUT_END]):

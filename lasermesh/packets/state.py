@@ -56,7 +56,7 @@ L_QUEUE_MAX = 18
 L_DROPPED_QUEUE = 19
 L_DROPPED_LINK_DOWN = 20
 X_TO = 21  # receiving node
-# The receiving end: written by the receiver's domain, but for R_PUBLISHED and the R_POSITION of an empty ring.
+# The receiving end: written by the receiver's domain, but for R_PUBLISHED and an empty ring's R_POSITION.
 R_POSITION = 24
 R_COUNT = 25  # packets ever read
 R_PUBLISHED = 26  # X_SENT_COUNT as the receiver may see it

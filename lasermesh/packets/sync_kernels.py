@@ -33,7 +33,7 @@ if COMPILED:
 
     @intrinsic
     def store_release(typingctx, array, index, value):
-        """Set an element of an int64 array, counted row by row; nothing written earlier is written after it."""
+        """Set an element of an int64 array, counted row by row; what was written earlier is seen earlier."""
 
         def codegen(context, builder, signature, args):
             pointer = _element_pointer(context, builder, signature, args)

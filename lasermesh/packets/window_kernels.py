@@ -48,7 +48,7 @@ def domain_next(e, domain):
 
 @inline_kernel
 def look_again(e, domain, now):
-    """Have every node of a domain look at its streams from `now` on: somebody published packets to one of them."""
+    """Have the nodes of a domain look at their streams from `now` on: packets were published to one."""
     for row in range(e.domains[domain, D_FIRST], e.domains[domain, D_END]):
         node = e.lists[row]
         e.nodes[node, N_NEXT] = min(e.nodes[node, N_NEXT], now)

@@ -1,4 +1,4 @@
-"""Random numbers that depend only on what they are for, never on order, threads or how many flows there are."""
+"""Random numbers that depend only on what they are for, not on order, threads or the number of flows."""
 
 import numpy as np
 

@@ -60,10 +60,11 @@ def torus(
         for row, column in at
         for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0))
     ]
-    ends = [dice.sample(range(side * side), 2) for _ in range(n_flows)]
-    ends = [
-        (a, b if b < n_destinations else (a + 1 + b % (n_destinations or 1)) % (side * side)) for a, b in ends
-    ]
+    ends = []
+    while len(ends) < n_flows:
+        a, b = dice.randrange(side * side), dice.randrange(n_destinations)
+        if a != b:
+            ends.append((a, b))
     flows = [
         Flow(a, b, ("constant", "poisson")[k % 2], rate_bps=flow_bps, sizes=((1500, 2), (600, 1)), label=b)
         for k, (a, b) in enumerate(ends)

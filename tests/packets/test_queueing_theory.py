@@ -20,6 +20,8 @@ T_99 = 2.756  # Student's t, 29 degrees of freedom, two-sided 99 %
 RATE_BPS = 8 * 10**9  # a byte takes a nanosecond
 MEAN_BYTES = 1000
 DELAY_PS = 10**9
+# Near saturation, waits hang together from one short batch to the next: the interval would promise too much.
+LOADS = [0.3, 0.6, pytest.param(0.8, marks=pytest.mark.compiled_only)]
 
 
 def mean_wait_in_service_times(sizes, load, seed):
@@ -61,7 +63,7 @@ def pollaczek_khinchine(sizes, load):
 
 
 def exponential_mix(n_sizes):
-    """Equally likely sizes that together are like an exponential distribution: the mean of each n-th part of it."""
+    """Equally likely sizes: the means of the n parts of an exponential distribution."""
     edges = [-math.log(1 - k / n_sizes) for k in range(n_sizes)]
     # Integral of x exp(-x) from a on is (a + 1) exp(-a).
     tails = [(a + 1) * math.exp(-a) for a in edges] + [0.0]
@@ -69,7 +71,7 @@ def exponential_mix(n_sizes):
     return tuple((round(MEAN_BYTES * mean), 1) for mean in means)
 
 
-@pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize("load", LOADS)
 def test_mean_wait_in_m_d_1_is_that_of_theory(load):
     mean, half = mean_wait_in_service_times(((MEAN_BYTES, 1),), load, seed=1)
     theory = load / (2 * (1 - load))
@@ -77,7 +79,7 @@ def test_mean_wait_in_m_d_1_is_that_of_theory(load):
     assert half < enough(0.03, 0.25) * theory
 
 
-@pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize("load", LOADS)
 def test_mean_wait_with_nearly_exponential_sizes_is_that_of_m_m_1(load):
     sizes = exponential_mix(100)
     mean, half = mean_wait_in_service_times(sizes, load, seed=2)

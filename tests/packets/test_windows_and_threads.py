@@ -47,7 +47,10 @@ def test_overloaded_torus_is_as_the_reference_says(overload):
 
 
 @pytest.mark.parametrize("threads", [1, TWO_THREADS, THREE_THREADS])
-@pytest.mark.parametrize("longest_window_ps", [None, 50 * PS_PER_US, 7_777_777, PS_PER_US])
+@pytest.mark.parametrize(
+    "longest_window_ps",
+    [None, 50 * PS_PER_US, 7_777_777, pytest.param(PS_PER_US, marks=pytest.mark.compiled_only)],
+)
 def test_result_is_the_same_for_any_threads_and_windows(overload, monkeypatch, threads, longest_window_ps):
     monkeypatch.setattr(engine_module, "FEW_PACKETS_PER_WINDOW", 0)
     case, expected = overload

@@ -1,0 +1,101 @@
+"""What has come of flows and links, read from the engine's arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lasermesh.packets import state
+from lasermesh.packets.arrays import grown
+from lasermesh.packets.causes import N_CAUSES
+from lasermesh.packets.endpoint_kernels import HIGH_WORD
+
+
+class FlowCounters(NamedTuple):
+    """What came of each flow so far; row i is flow i."""
+
+    sent: np.ndarray  # int64 (n_flows,)
+    bytes_sent: np.ndarray  # int64
+    delivered: np.ndarray  # int64
+    bytes_delivered: np.ndarray  # int64
+    dropped: np.ndarray  # int64 (n_flows, N_CAUSES)
+    latency_min_ps: np.ndarray  # int64, 0 where nothing was delivered
+    latency_max_ps: np.ndarray  # int64
+    latency_sum_ps: list  # Python ints
+    histogram: np.ndarray  # int64 (n_flows, N_BINS)
+    jitter_ps: np.ndarray  # float64
+    reordered: np.ndarray  # int64
+    hops_sum: np.ndarray  # int64
+
+    @property
+    def in_flight(self):
+        """Packets that wait, are in service or on the way."""
+        return self.sent - self.delivered - self.dropped.sum(axis=1)
+
+
+class LinkCounters(NamedTuple):
+    """What happened on each link that did anything since the last drain."""
+
+    link: np.ndarray  # int64 (n,)  ids
+    packets: np.ndarray  # int64  last bits that left
+    bytes: np.ndarray  # int64
+    busy_ps: np.ndarray  # int64  time in service
+    queue_max_bytes: np.ndarray  # int64
+    dropped_queue: np.ndarray  # int64
+    dropped_link_down: np.ndarray  # int64
+
+
+def read_flow_counters(e):
+    """What came of each flow so far, summed over workers."""
+    none = e.flows[:, state.K_DELIVERED] == 0
+    high, low = e.flows[:, state.K_LATENCY_SUM_HIGH], e.flows[:, state.K_LATENCY_SUM]
+    return FlowCounters(
+        sent=e.flows[:, state.S_SEQUENCE].copy(),
+        bytes_sent=e.flows[:, state.S_BYTES_SENT].copy(),
+        delivered=e.flows[:, state.K_DELIVERED].copy(),
+        bytes_delivered=e.flows[:, state.K_BYTES].copy(),
+        dropped=e.dropped.reshape(len(e.workers), -1, N_CAUSES).sum(axis=0),
+        latency_min_ps=np.where(none, 0, e.flows[:, state.K_LATENCY_MIN]),
+        latency_max_ps=np.where(none, 0, e.flows[:, state.K_LATENCY_MAX]),
+        latency_sum_ps=[int(h) * HIGH_WORD + int(w) for h, w in zip(high, low, strict=True)],
+        histogram=e.histogram,
+        jitter_ps=e.flow_floats[:, state.F_JITTER_PS].copy(),
+        reordered=e.flows[:, state.K_REORDERED].copy(),
+        hops_sum=e.flows[:, state.K_HOPS].copy(),
+    )
+
+
+class LinkDrain:
+    """Reads the counters of links interval by interval."""
+
+    def __init__(self):
+        self._sent = np.zeros(0, np.int64)  # at the last drain
+        self._overhang_ps = np.zeros(0, np.int64)  # service that lay beyond it
+
+    def drain(self, x, clock_ps):
+        """Counters of links since the last drain, for those that did anything; starts them anew.
+
+        `x` are the rows of `Engine.links` in use, all of which stand at `clock_ps`.
+        """
+        n = len(x)
+        self._sent = grown(self._sent, n)
+        self._overhang_ps = grown(self._overhang_ps, n)
+        # A packet in service belongs in part to the next interval, and one begun before to this one.
+        overhang_ps = np.maximum(x[:, state.X_FREE] - clock_ps, 0)
+        packets = x[:, state.X_SENT_COUNT] - self._sent[:n]
+        busy_ps = x[:, state.L_BUSY] - overhang_ps + self._overhang_ps[:n]
+        drops = x[:, state.L_DROPPED_QUEUE] + x[:, state.L_DROPPED_LINK_DOWN]
+        links = np.flatnonzero((packets > 0) | (busy_ps > 0) | (drops > 0) | (x[:, state.L_QUEUE_MAX] > 0))
+        counters = LinkCounters(
+            link=links,
+            packets=packets[links],
+            bytes=x[links, state.L_BYTES],
+            busy_ps=busy_ps[links],
+            queue_max_bytes=x[links, state.L_QUEUE_MAX],
+            dropped_queue=x[links, state.L_DROPPED_QUEUE],
+            dropped_link_down=x[links, state.L_DROPPED_LINK_DOWN],
+        )
+        self._sent[:n] = x[:, state.X_SENT_COUNT]
+        self._overhang_ps[:n] = overhang_ps
+        x[:, state.L_BYTES : state.L_DROPPED_LINK_DOWN + 1] = 0
+        x[:, state.L_QUEUE_MAX] = x[:, state.X_WAITING_BYTES]
+        return counters

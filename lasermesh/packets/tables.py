@@ -1,0 +1,74 @@
+"""Forwarding tables inside the engine: slots that nodes point to, and switches that are still to come."""
+
+import numpy as np
+
+from lasermesh.packets import state
+from lasermesh.packets.state import NEVER
+from lasermesh.units import NONE
+
+
+class TableSlots:
+    """Installs tables and says when nodes switch to them."""
+
+    def __init__(self):
+        self._pending = []  # (order, slot, switch_ps; NEVER for nodes that have been told)
+        self._installed = 0
+
+    def install(self, e, link, label_of_flow, switch_ps, next_label):
+        """Put a table into a free slot; the engine with it. See `PacketEngine.install_table`."""
+        n_nodes, n_labels, n_choices = link.shape
+        e, slot = self._free_slot(e, n_labels, n_choices, next_label is not None)
+        labels, choices = int(e.control[state.O_LABELS]), int(e.control[state.O_CHOICES])
+        links = np.full((n_nodes, labels, choices), NONE, np.int32)
+        links[:, :n_labels, :n_choices] = link
+        e.tables[slot] = NONE
+        e.tables[slot, :, : labels * choices] = links.reshape(n_nodes, -1)
+        if next_label is not None:
+            e.tables[slot, :, labels * choices : labels * choices + n_labels] = next_label
+        usable = np.maximum((label_of_flow != NONE).sum(axis=1), 1)
+        path = e.flows[:, state.S_CHOICE] % usable
+        e.label_of_flow[slot] = label_of_flow[np.arange(len(path)), path]
+        switch = np.broadcast_to(np.asarray(switch_ps, np.int64), (n_nodes,)).copy()
+        self._pending.append((self._installed, slot, switch))
+        self._installed += 1
+        return e
+
+    def take_switches(self, start_ps, end_ps):
+        """Switches before `end_ps` that nobody was told of: int64 columns node, time, order, slot."""
+        found, later = [np.zeros((4, 0), np.int64)], []
+        for order, slot, switch in self._pending:
+            nodes = np.flatnonzero(switch < end_ps)
+            times = np.maximum(switch[nodes], start_ps)
+            found.append(np.stack([nodes, times, np.full(len(nodes), order), np.full(len(nodes), slot)]))
+            switch[nodes] = NEVER
+            if (switch != NEVER).any():
+                later.append((order, slot, switch))
+        self._pending = later
+        return np.concatenate(found, axis=1)
+
+    def _free_slot(self, e, n_labels, n_choices, has_next_label):
+        """A slot that no node uses or will use; tables grow where the new one is larger."""
+        n_slots, n_nodes, _ = e.tables.shape
+        old_labels, old_choices = int(e.control[state.O_LABELS]), int(e.control[state.O_CHOICES])
+        used = {*e.nodes[:, state.N_TABLE].tolist(), *(slot for _, slot, _ in self._pending)}
+        slot = next((slot for slot in range(n_slots) if slot not in used), n_slots)
+        labels, choices = max(old_labels, n_labels), max(old_choices, n_choices)
+        had_next = bool(e.control[state.O_NEXT_LABEL])
+        has_next = had_next or has_next_label
+        if slot < n_slots and (labels, choices, has_next) == (old_labels, old_choices, had_next):
+            return e, slot
+        links = np.full((max(n_slots, slot + 1), n_nodes, labels, choices), NONE, np.int32)
+        next_label = np.full(links.shape[:3], NONE, np.int32)
+        old_links = e.tables[:, :, : old_labels * old_choices]
+        old_links = old_links.reshape(n_slots, n_nodes, old_labels, old_choices)
+        links[:n_slots, :, :old_labels, :old_choices] = old_links
+        if had_next:
+            next_label[:n_slots, :, :old_labels] = e.tables[:, :, old_labels * old_choices :]
+        columns = [links.reshape(len(links), n_nodes, -1)] + ([next_label] if has_next else [])
+        of_flow = np.full((len(links), e.label_of_flow.shape[1]), NONE, np.int32)
+        of_flow[:n_slots] = e.label_of_flow
+        e.control[state.O_LABELS] = labels
+        e.control[state.O_CHOICES] = choices
+        e.control[state.O_NEXT_LABEL] = has_next
+        tables = np.ascontiguousarray(np.concatenate(columns, axis=2))
+        return e._replace(tables=tables, label_of_flow=of_flow), slot

@@ -1,0 +1,50 @@
+"""Taps: what links and nodes record of packets while a run goes on."""
+
+import numpy as np
+
+from lasermesh.packets import state
+from lasermesh.packets.state import NEVER
+
+
+def _room(e):
+    """Rows of `taps` that belong to each worker."""
+    return len(e.taps) // len(e.workers)
+
+
+def drain(e):
+    """Records since the last drain, sorted by time; those of an unfinished window stay for the next."""
+    room = _room(e)
+    before = int(e.control[state.C_WINDOW_START]) if e.control[state.C_UNFINISHED] else NEVER
+    parts = []
+    for worker in range(len(e.workers)):
+        rows = e.taps[worker * room : e.workers[worker, state.V_TAPS]]
+        early = rows[:, state.T_TIME] < before
+        parts.append(rows[early])
+        late = rows[~early]
+        e.taps[worker * room : worker * room + len(late)] = late
+        e.workers[worker, state.V_TAPS] = worker * room + len(late)
+    records = np.concatenate(parts)
+    return records[np.lexsort((records[:, state.T_KIND], records[:, state.T_TIME]))]
+
+
+def want_draining(e, most):
+    """Whether a worker ran out of room although it has `most` rows, and a drain would free half of them."""
+    room = _room(e)
+    if room < most or not e.workers[:, state.V_NEEDED_TAPS].any():
+        return False
+    used = e.workers[:, state.V_TAPS] - np.arange(len(e.workers)) * room
+    times = np.concatenate([e.taps[w * room : w * room + n, state.T_TIME] for w, n in enumerate(used)])
+    return int((times < e.control[state.C_WINDOW_START]).sum()) >= room // 2
+
+
+def make_room(e):
+    """The engine with at least twice the room for taps, and what workers asked for."""
+    n_workers, room = len(e.workers), _room(e)
+    needed = int(e.workers[:, state.V_NEEDED_TAPS].max())
+    records = np.zeros((n_workers, 2 * room + needed, state.TAP_COLUMNS), np.int64)
+    records[:, :room] = e.taps.reshape(n_workers, room, state.TAP_COLUMNS)
+    used = e.workers[:, state.V_TAPS] - np.arange(n_workers) * room
+    starts = np.arange(n_workers) * records.shape[1]
+    e.workers[:, state.V_TAPS] = starts + used
+    e.workers[:, state.V_TAPS_END] = starts + records.shape[1]
+    return e._replace(taps=records.reshape(-1, state.TAP_COLUMNS))

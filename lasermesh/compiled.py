@@ -91,12 +91,17 @@ if CACHE_FOLDER is not None:
 
 import numba  # noqa: E402
 import numba.extending  # noqa: E402
+import numpy  # noqa: E402
 from numba import prange  # noqa: E402, F401
 
 numba.config.reload_config()  # somebody may have imported numba, which reads the environment, before us
 
 COMPILED = not numba.config.DISABLE_JIT
 """False when NUMBA_DISABLE_JIT is set and kernels run as plain Python."""
+
+if not COMPILED:
+    # Hashes multiply modulo 2**64 on purpose; compiled code does so in silence.
+    numpy.seterr(over="ignore")
 
 # Division by zero gives what IEEE 754 says instead of an exception: kernels return codes, never raise.
 _OPTIONS = {"cache": CACHE_FOLDER is not None, "nogil": True, "error_model": "numpy"}

@@ -17,9 +17,9 @@ PARTS = ("contacts", "routing", "packets")
 )
 @json_option
 def command(part, threads, seconds, as_json):
-    """Measure how fast this machine builds link graphs, computes routes and moves packets.
+    """Measure how fast this machine runs lasermesh.
 
-    A packet-hop is a last bit that leaves a terminal. First calls, which compile or load kernels, are timed
+    Times link graphs, routes and packets. A packet-hop is a last bit that leaves a terminal. First calls, which compile or load kernels, are timed
     apart. For how large constellations perform as networks, run an experiment.
 
     \b

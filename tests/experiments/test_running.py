@@ -14,7 +14,6 @@ from lasermesh.results import format_summary
 from lasermesh.scenario import load_experiment
 from tests.experiments.worlds import OWLT_S, go, write_moving, write_world
 
-MBPS = 1e-3  # in Gbps
 SERIALIZATION_S = 1500 * 8 / 1e6
 """Of one packet on a link of 1 Mbit/s."""
 

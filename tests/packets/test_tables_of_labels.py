@@ -190,6 +190,28 @@ def test_tables_may_grow_in_labels_choices_and_way_points_while_older_ones_are_i
     assert taken == expected
 
 
+def test_growth_leaves_the_table_in_force_as_it_is():
+    # Label 0 becomes label 1, by two choices. A table with more of both comes, and nobody switches to it yet.
+    step_ps = 200_000
+    case = stepped_fan(3, step_ps, tuple((k * step_ps + 10, 1) for k in range(3)), 6)
+    engine = engine_of(case)
+    link = empty_links(2, 2)
+    link[0, 0] = [2, 3]
+    link[3, 1, 0], link[4, 1, 0] = N_MIDDLE + 2, N_MIDDLE + 3
+    next_label = np.full((LAST + 1, 2), NONE, np.int32)
+    next_label[0, 0] = 1
+    labels = np.zeros((6, 1), np.int32)
+    engine.install_table(link, labels, 0, next_label)
+    for index, (end_ps, step) in enumerate(steps_of(case)):
+        if index > 0:
+            engine.install_table(empty_links(2 + index, 2 + index), labels, case.end_ps - 1)
+        engine.begin_step(step)
+        assert engine.advance(end_ps)
+        fates = fates_of([engine.drain_taps()])
+        delays = [fates[flow, index][1] - step.start_ps - 10 for flow in range(6)]
+        assert [delay // 10_000 - 1 for delay in delays] == [2 + hash_of(flow) % 2 for flow in range(6)]
+
+
 def test_slots_of_tables_are_used_again_over_hundreds_of_tables():
     n_steps, step_ps = 300, 100_000
     case = stepped_fan(n_steps, step_ps, tuple((k * step_ps + 10, 1) for k in range(n_steps)), 1)

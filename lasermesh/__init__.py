@@ -1,3 +1,31 @@
-"""lasermesh: a laser mesh network emulator with packet-level routing."""
+"""lasermesh: a laser mesh network emulator with packet-level routing.
+
+What the commands call is here too, imported when it is first used: `lasermesh.run("quick")`,
+`lasermesh.load("runs/quick")`, `lasermesh.paths(...)`, `lasermesh.load_topology("walker-144")`.
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+_API = {
+    "check": "lasermesh.experiments.checking",
+    "graph": "lasermesh.experiments.graphs",
+    "load": "lasermesh.results",
+    "load_experiment": "lasermesh.scenario",
+    "load_topology": "lasermesh.scenario",
+    "paths": "lasermesh.experiments.paths",
+    "run": "lasermesh.experiments.running",
+}
+
+__all__ = ["__version__", *_API]
+
+
+def __getattr__(name):
+    if name in _API:
+        return getattr(import_module(_API[name]), name)
+    raise AttributeError(f"module 'lasermesh' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -19,8 +19,8 @@ PARTS = ("contacts", "routing", "packets")
 def command(part, threads, seconds, as_json):
     """Measure how fast this machine runs lasermesh.
 
-    Times link graphs, routes and packets. A packet-hop is a last bit that leaves a terminal. First calls, which compile or load kernels, are timed
-    apart. For how large constellations perform as networks, run an experiment.
+    Times link graphs, routes and packets. A packet-hop is a last bit that leaves a terminal. First calls,
+    which compile or load kernels, are timed apart.
 
     \b
     Example:

@@ -4,6 +4,8 @@ A node merges streams: packets that a stopped link handed back, one stream for e
 each own flow. At one instant a lower stream comes first, which is the order of rules 1c, 1e and 1f.
 """
 
+import numpy as np
+
 from lasermesh.compiled import inline_kernel
 from lasermesh.packets.causes import HOP_LIMIT, LINK_DOWN, NO_ROUTE, QUEUE
 from lasermesh.packets.change_kernels import apply_changes, drop, pass_kept
@@ -187,7 +189,8 @@ def run_streams(e, worker, node, limit, kept_time):
             if flow != NONE:
                 size = next_size(e, flow)
                 created = now
-                ident = (flow << SEQUENCE_BITS) | e.flows[flow, S_SEQUENCE]
+                # Without compilation an int32 stays one, and 40 bits are too many for it.
+                ident = (np.int64(flow) << SEQUENCE_BITS) | e.flows[flow, S_SEQUENCE]
                 word = own_word(e, node, flow, size)
                 if word == NONE:
                     drop(e, worker, node, now, NO_ROUTE, created, ident, size << SIZE_SHIFT)

@@ -50,7 +50,8 @@ class TableSlots:
         """A slot that no node uses or will use; tables grow where the new one is larger."""
         n_slots, n_nodes, _ = e.tables.shape
         old_labels, old_choices = int(e.control[state.O_LABELS]), int(e.control[state.O_CHOICES])
-        used = {*e.nodes[:, state.N_TABLE].tolist(), *(slot for _, slot, _ in self._pending)}
+        told = e.changes[e.changes[:, state.G_KIND] == state.CHANGE_TABLE, state.G_SUBJECT]
+        used = {*e.nodes[:, state.N_TABLE].tolist(), *told.tolist(), *(slot for _, slot, _ in self._pending)}
         slot = next((slot for slot in range(n_slots) if slot not in used), n_slots)
         labels, choices = max(old_labels, n_labels), max(old_choices, n_choices)
         had_next = bool(e.control[state.O_NEXT_LABEL])

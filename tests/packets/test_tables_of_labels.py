@@ -208,6 +208,7 @@ def test_growth_leaves_the_table_in_force_as_it_is():
         engine.begin_step(step)
         assert engine.advance(end_ps)
         fates = fates_of([engine.drain_taps()])
+        assert {outcome for outcome, _ in fates.values()} == {"delivered"}
         delays = [fates[flow, index][1] - step.start_ps - 10 for flow in range(6)]
         assert [delay // 10_000 - 1 for delay in delays] == [2 + hash_of(flow) % 2 for flow in range(6)]
 

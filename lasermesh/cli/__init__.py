@@ -59,9 +59,27 @@ class LazyGroup(click.Group):
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
+def _print_version(ctx, param, asked):
+    """Print the version and end."""
+    if not asked or ctx.resilient_parsing:
+        return
+    if ctx.params.get("as_json"):
+        from lasermesh.cli.common import print_json
+
+        print_json({"version": __version__})
+    else:
+        click.echo(f"lasermesh {__version__}")
+    ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings=_CONTEXT)
-@click.version_option(__version__, prog_name="lasermesh", message="%(prog)s %(version)s")
-def cli():
+@click.option(  # eager, so that --version knows of it, whichever is written first
+    "--json", "as_json", is_flag=True, is_eager=True, help="With --version: print one JSON object."
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, callback=_print_version, help="Print the version and exit."
+)
+def cli(as_json):
     """Laser mesh networks of satellites, simulated packet by packet.
 
     Every command takes --json and then prints one object on stdout. `lasermesh COMMAND --help` shows an
@@ -71,6 +89,8 @@ def cli():
     Example:
       lasermesh topologies
     """
+    if as_json:
+        raise click.UsageError("--json stands behind the command, as in: lasermesh topologies --json")
 
 
 def main(argv=None):

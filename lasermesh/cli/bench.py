@@ -1,7 +1,5 @@
 """`lasermesh bench`: how fast this machine runs the program."""
 
-import os
-
 import click
 
 from lasermesh.cli.common import json_option, print_json, print_table
@@ -28,8 +26,9 @@ def command(part, threads, seconds, as_json):
       lasermesh bench contacts --json
     """
     from lasermesh.experiments import workloads
+    from lasermesh.experiments.running import processors
 
-    most = threads or os.cpu_count() or 1
+    most = threads or processors()
     measured = []
     if part in (None, "contacts"):
         measured.append(workloads.link_graphs())

@@ -1,7 +1,5 @@
 """`lasermesh check`: everything wrong with a file, at once."""
 
-from dataclasses import asdict
-
 import click
 
 from lasermesh.cli.common import SCENARIO, json_option, print_json, set_option, warn
@@ -39,7 +37,7 @@ def command(ctx, file, describe, sets, as_json):
     for warning in report.warnings:
         warn(warning)
     if as_json:
-        problems = [asdict(problem) for problem in report.problems]
+        problems = [problem.to_dict() for problem in report.problems]
         print_json({"ok": report.ok, "problems": problems, "warnings": list(report.warnings)})
     else:
         click.echo(str(report))

@@ -55,6 +55,12 @@ class ShippedName(click.ParamType):
     def __init__(self, *list_names):
         self._list_names = list_names
 
+    def convert(self, value, param, ctx):
+        """The name as it was given; an empty one, which would mean the folder one is in, is refused."""
+        if not value.strip():
+            self.fail("the name is empty; give a shipped name or the path of a file", param, ctx)
+        return value
+
     def shell_complete(self, ctx, param, incomplete):
         """Shipped names that begin with what was typed, then files."""
         from click.shell_completion import CompletionItem

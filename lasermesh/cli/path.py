@@ -85,6 +85,9 @@ def _print_samples(found, policy):
         before = nodes
     print_table(rows)
     share, rtt_ms, _, changes = _summary(found["samples"])
+    if not any(sample["reachable"] for sample in found["samples"]):
+        click.echo("no path in any sample")
+        return
     changed = f"the path changed {changes} time{'' if changes == 1 else 's'}"
     click.echo(f"reachable in {share} samples; round trip {rtt_ms} ms (least, mean, most); {changed}")
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lasermesh.contacts.offer_kernels import append_pairs
+from lasermesh.contacts.sight import raised_ellipsoid
 from lasermesh.contacts.sight_kernels import Pairs, fill_pair_ranges, fill_pair_ranges_in_parallel
 from lasermesh.contacts.terminals import least_range_m, least_rate_bps
 from lasermesh.orbits.satellites import slot_phases_deg
@@ -60,6 +61,18 @@ class GridRule:
         fill(position_m, self.pairs, *self._ellipsoid, self._range_m)
         offers.reserve(2 * len(self._range_m))
         offers.count = append_pairs(self.pairs, self._range_m, 0, self.index, offers.columns, offers.count)
+
+
+def grid_links_of_nodes(topology, ephemeris):
+    """How many neighbours the grid rules together give each node, links up or down: int64 (n_nodes,)."""
+    ellipsoid = raised_ellipsoid(topology.grazing_altitude_km * 1000.0)
+    joined = [np.empty((0, 2), dtype=np.int32)]
+    for index, rule in enumerate(topology.links):
+        if rule.rule == "grid":
+            pairs = GridRule(topology, index, ephemeris, ellipsoid).pairs
+            joined.append(np.stack((pairs.first_node, pairs.second_node), axis=1))
+    distinct = np.unique(np.sort(np.concatenate(joined), axis=1), axis=0)
+    return np.bincount(distinct.ravel(), minlength=ephemeris.n_nodes)
 
 
 def rows_by_slot(group, rows):

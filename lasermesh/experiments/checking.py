@@ -7,6 +7,8 @@ from lasermesh.scenario import Experiment, Problem, ScenarioError, load
 from lasermesh.scenario.positions import line_numbers
 from lasermesh.scenario.sources import display_name
 
+_MOST_SATELLITES_NAMED = 10
+
 
 @dataclass(frozen=True)
 class CheckReport:
@@ -48,7 +50,12 @@ def check(name: str, sets=()) -> CheckReport:
     problems, warnings = [], list(scenario.warnings)
     if is_experiment:
         _check_policy(scenario, sets, problems)
-    _check_satellites(topology, problems, warnings)
+    crowded = _groups_to_count(topology)
+    # Patterns always propagate: for one grid on them, neither orbits nor contacts need be compiled.
+    if crowded or any(group.element_sets for group in topology.satellites):
+        ephemeris = _check_satellites(topology, problems, warnings)
+        if ephemeris is not None:
+            _check_terminals(topology, crowded, ephemeris, warnings)
     if problems:
         return CheckReport(name, tuple(problems), tuple(warnings))
     counts = {
@@ -61,17 +68,52 @@ def check(name: str, sets=()) -> CheckReport:
 
 
 def _check_satellites(topology, problems, warnings):
-    """Add the satellites that SGP4 refuses at the epoch, as a problem if the topology is to stop there."""
-    if not any(group.element_sets for group in topology.satellites):
-        return  # patterns always propagate, and orbits need not be compiled to say so
+    """Add the satellites that SGP4 refuses at the epoch, as a problem if the topology is to stop there.
+
+    Returns the ephemeris, None after a problem.
+    """
     from lasermesh.orbits import build_ephemeris
 
     try:
-        failures = build_ephemeris(topology).failures
+        ephemeris = build_ephemeris(topology)
     except UserError as error:
         problems.append(Problem(display_name(topology.file), None, "on_bad_satellite", "stop", str(error)))
+        return None
+    for failure in ephemeris.failures:
+        warnings.append(f'satellite "{failure.name}" is left out: {failure.message}')
+    return ephemeris
+
+
+def _groups_to_count(topology):
+    """The groups with terminals whose grid links must be made to know how many a satellite has.
+
+    Loading has counted those of one rule on a pattern, where all satellites are alike.
+    """
+    named = [name for rule in topology.links if rule.rule == "grid" for name in rule.satellites]
+    return [
+        group
+        for group in topology.satellites
+        if group.terminals and (named.count(group.name) > 1 or (group.element_sets and group.name in named))
+    ]
+
+
+def _check_terminals(topology, groups, ephemeris, warnings):
+    """Add the satellites of these groups that have more grid links than terminals."""
+    if not groups:
         return
-    warnings += [f'satellite "{failure.name}" is left out: {failure.message}' for failure in failures]
+    from lasermesh.contacts import grid_links_of_nodes
+
+    names, links = topology.node_names, grid_links_of_nodes(topology, ephemeris)
+    for group in groups:
+        count = sum(use.count for use in group.terminals)
+        many = [row for row in topology.group_rows(group.name) if links[row] > count]
+        if many:
+            named = [f'"{names[row]}" has {links[row]}' for row in many[:_MOST_SATELLITES_NAMED]]
+            more = f" and {len(many) - len(named)} more" if len(many) > len(named) else ""
+            warnings.append(
+                f'grid links outnumber the terminals of satellites of "{group.name}", which have {count}: '
+                f"{', '.join(named)}{more}"
+            )
 
 
 def _check_policy(experiment, sets, problems):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lasermesh.experiments.feeding import scaled_rate_bps
 from lasermesh.results import Contacts
+from lasermesh.traffic.flows import scaled_rates_bps
 from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 
 
@@ -34,7 +34,7 @@ class ContactLog:
         if self._first is None:
             self._first = graph.t_s
         rate_bps = np.zeros(n, np.int64)
-        rate_bps[graph.link] = scaled_rate_bps(graph.rate_bps, self._scale)
+        rate_bps[graph.link] = scaled_rates_bps(graph.rate_bps, self._scale)
         changed = np.flatnonzero(rate_bps != self._rate_bps)
         self._write(changed[self._rate_bps[changed] > 0], graph.t_s, False, writer)
         self._since_s[changed] = graph.t_s

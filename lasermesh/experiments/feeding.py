@@ -7,6 +7,7 @@ import numpy as np
 
 from lasermesh.packets import Step
 from lasermesh.packets import state as kinds
+from lasermesh.traffic.flows import scaled_rates_bps
 from lasermesh.units import PS_PER_S, SPEED_OF_LIGHT_M_PER_S
 
 DEFAULT_QUEUE_S = 0.05
@@ -39,11 +40,6 @@ def queue_limits_of(experiment):
         of = rule if rule.queue_packets is not None or rule.queue_bytes is not None else packets
         found.append(QueueLimits(of.queue_packets, of.queue_bytes))
     return found
-
-
-def scaled_rate_bps(rate_bps, scale):
-    """Rates of links in a run that multiplies them all by `scale`: int64 array, at least 1 bit/s."""
-    return np.maximum(1, np.rint(rate_bps * scale)).astype(np.int64)
 
 
 class LinkFeed:
@@ -87,7 +83,7 @@ class LinkFeed:
         """
         graph = self.graph = self._links.graph_at(start_s)
         ids = graph.link.astype(np.int64)
-        rate_bps = scaled_rate_bps(graph.rate_bps, self._experiment.packets.scale)
+        rate_bps = scaled_rates_bps(graph.rate_bps, self._experiment.packets.scale)
         self._add_new_links(ids, rate_bps)
         changes = self._changes(ids, rate_bps, start_ps)
         delay_start, delay_end = self._delays(graph, ids, start_s, end_s)

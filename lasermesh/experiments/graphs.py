@@ -6,8 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from lasermesh.contacts import GSL, LinkEngine
-from lasermesh.errors import UserError
-from lasermesh.experiments.paths import warn_of_failures
+from lasermesh.experiments.paths import check_instant, warn_of_failures
 from lasermesh.orbits import build_ephemeris
 
 
@@ -21,15 +20,14 @@ def graph(topology, at_s: float = 0.0, warn=lambda message: None) -> dict:
     result : dict
         `{topology, t_s, utc, nodes: [{name, kind, position_km}], links: [{from, to, kind, range_km, delay_ms,
         rate_gbps}]}`, JSON-ready. Positions are Earth-fixed (ITRF); None for nodes that have none: fixed ones
-        and satellites that SGP4 refuses. `utc` is None where the calendar ends.
+        and satellites that SGP4 refuses.
 
     Raises
     ------
     UserError
-        If `at_s` is not finite.
+        If `at_s` is not finite, or further from the epoch than orbits mean anything.
     """
-    if not math.isfinite(at_s):
-        raise UserError(f"the instant must be a number of seconds (got {at_s:g})")
+    check_instant(at_s, "instant")
     ephemeris = build_ephemeris(topology)
     links = LinkEngine(topology, ephemeris).graph_at(at_s)
     position_m, _ = ephemeris.state_at(at_s)
@@ -70,19 +68,15 @@ def graph(topology, at_s: float = 0.0, warn=lambda message: None) -> dict:
 
 
 def _utc(epoch, at_s):
-    """The instant as ISO 8601, to the microsecond where it is no whole second; None beyond the calendar."""
-    try:
-        return (epoch + timedelta(seconds=at_s)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return None
+    """The instant as ISO 8601, to the microsecond where it is no whole second."""
+    return (epoch + timedelta(seconds=at_s)).isoformat().replace("+00:00", "Z")
 
 
 def graphml(result: dict) -> str:
     """What `graph` returned as GraphML; a node's position is its attributes `x_km`, `y_km` and `z_km`."""
     import networkx
 
-    about = {key: result[key] for key in ("topology", "t_s", "utc") if result[key] is not None}
-    made = networkx.DiGraph(**about)
+    made = networkx.DiGraph(**{key: result[key] for key in ("topology", "t_s", "utc")})
     for node in result["nodes"]:
         position = dict(zip(("x_km", "y_km", "z_km"), node["position_km"] or (), strict=False))
         made.add_node(node["name"], kind=node["kind"], **position)

@@ -19,6 +19,12 @@ _END_TOLERANCE_STEPS = 1e-9
 _TIME_DIGITS = 9  # of sampled instants, in s
 _MOST_FAILURES_NAMED = 20
 
+FURTHEST_YEARS = 100
+"""Instants are refused beyond so many years from the epoch; orbits are guesswork long before that."""
+SHORTEST_STEP_S = 1e-6
+MOST_SAMPLES = 10**7
+_YEAR_S = 365.25 * 86_400.0
+
 
 def paths(
     topology,
@@ -142,17 +148,41 @@ def sample_times(start_s: float, duration_s: float, step_s: float) -> list[float
     Raises
     ------
     UserError
-        If a number is not finite, the duration negative or the step not above zero.
+        If a number is not finite, the duration negative, the step shorter than SHORTEST_STEP_S, an instant
+        more than FURTHEST_YEARS from the epoch, or there would be more than MOST_SAMPLES.
     """
-    for value, what in ((start_s, "start"), (duration_s, "duration"), (step_s, "step")):
+    check_instant(start_s, "start")
+    for value, what in ((duration_s, "duration"), (step_s, "step")):
         if not math.isfinite(value):
             raise UserError(f"the {what} must be a number of seconds (got {value:g})")
     if duration_s < 0.0:
         raise UserError(f"the duration must not be negative (got {duration_s:g} s)")
-    if step_s <= 0.0:
-        raise UserError(f"the step must be longer than 0 s (got {step_s:g} s)")
+    check_instant(start_s + duration_s, "end")
+    if step_s < SHORTEST_STEP_S:
+        raise UserError(f"the step must be at least {SHORTEST_STEP_S:g} s (got {step_s:g} s)")
     count = max(1, math.ceil(duration_s / step_s - _END_TOLERANCE_STEPS))
+    if count > MOST_SAMPLES:
+        raise UserError(
+            f"{duration_s:g} s in steps of {step_s:g} s are {count:,} samples; there may be at most "
+            f"{MOST_SAMPLES:,}"
+        )
     return [round(start_s + k * step_s, _TIME_DIGITS) for k in range(count)]
+
+
+def check_instant(t_s: float, what: str) -> None:
+    """Refuse an instant that is no number, or so far from the epoch that orbits mean nothing.
+
+    Raises
+    ------
+    UserError
+        With `what` as the instant's name.
+    """
+    if not math.isfinite(t_s):
+        raise UserError(f"the {what} must be a number of seconds (got {t_s:g})")
+    if abs(t_s) > FURTHEST_YEARS * _YEAR_S:
+        raise UserError(
+            f"the {what} must be within {FURTHEST_YEARS} years of the topology's epoch (got {t_s:g} s)"
+        )
 
 
 def all_pairs(topology) -> list[tuple[str, str]]:
@@ -178,7 +208,11 @@ def read_pairs(file: str | Path, topology) -> list[tuple[str, str]]:
     ------
     ScenarioError
         With every line that is wrong.
+    UserError
+        If the file cannot be read.
     """
+    if not str(file).strip():
+        raise UserError("the name of the file of pairs is empty")
     report = Report()
     name = display_name(file)
     pairs = []

@@ -4,14 +4,14 @@ import numpy as np
 
 from lasermesh.results import PathChanges
 
-MOST_LISTED = 100_000
+MOST_LISTED = 5_000
 
 
 class PathLog:
     """Notes the path of every flow under each new table.
 
     A path that changes at its first or last satellite is a hand-over of the ground site there. What a change
-    cost is counted in packets that the flow lost on links that were down: those lost in the step that began
+    cost is counted in packets lost for want of a link or route: those the flow lost in the step that began
     with the new table, and those lost before, on links that stopped while the last table was still in force.
     Where both ends hand over at once, the source's hand-over bears it.
 
@@ -78,7 +78,7 @@ class PathLog:
         )
 
     def end_step(self, lost):
-        """Charge changes with what flows lost on links that were down.
+        """Charge changes with what flows lost by `link_down` and `no_route`.
 
         Parameters
         ----------

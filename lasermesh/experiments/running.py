@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.contacts import LinkEngine
-from lasermesh.errors import RunFailed
+from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments import memory
 from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.feeding import LinkFeed
@@ -21,7 +21,7 @@ from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.experiments.tapping import Tapping
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
-from lasermesh.packets.causes import LINK_DOWN, N_CAUSES, QUEUE
+from lasermesh.packets.causes import LINK_DOWN, N_CAUSES, NO_ROUTE, QUEUE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, FlowList, LinkIntervals, LinkTotals, RunFolder, summarise
 from lasermesh.routing import Snapshot, compute_table, follow_flows, load_policy, transit_of
@@ -31,6 +31,9 @@ from lasermesh.units import PS_PER_S, ps_from_s
 
 SLICE_S = 0.1
 """Wall time between two looks at the clock, the progress and Ctrl-C."""
+
+LONGEST_WINDOW_PS = PS_PER_S // 100
+"""Simulated time between two chances to look at the clock, where links are long enough for more."""
 
 WORST_MISS_M = 1000.0
 """Error of ranges within a step from which on the user is warned."""
@@ -141,6 +144,7 @@ class Simulation:
             reroute=experiment.packets.on_link_down == "reroute",
             framing_bytes=experiment.packets.framing_bytes,
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
+            longest_window_ps=LONGEST_WINDOW_PS,
         )
         self._feed = LinkFeed(experiment, self._links, self.engine, self._watch)
         self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
@@ -169,9 +173,13 @@ class Simulation:
                 failure = None
                 try:
                     self._simulate(folder)
-                    status = "interrupted" if self._stop_asked else "complete"
-                except RunFailed as error:
+                    status = "complete" if self.engine.clock_ps >= self._end_ps else "interrupted"
+                except (RunFailed, UserError) as error:  # the user's files may go wrong hours into a run
                     failure, status = error, "failed"
+                except BaseException:
+                    if self._capture is not None:
+                        self._capture.abort()
+                    raise
                 finally:
                     self.engine.close()
                 summary = self._close(folder, status)
@@ -223,7 +231,8 @@ class Simulation:
     def _end_step(self, folder):
         """Write what links did in the step that is over, and charge path changes with what they cost."""
         self._drain(folder)
-        self._paths.end_step(self.engine.flow_counters().dropped[:, LINK_DOWN])
+        dropped = self.engine.flow_counters().dropped
+        self._paths.end_step(dropped[:, LINK_DOWN] + dropped[:, NO_ROUTE])
         self._step_s = None
 
     def _route(self, start_s, start_ps, first):
@@ -273,7 +282,8 @@ class Simulation:
     def _advance(self, until_ps):
         """Run the engine to an instant, in slices of about SLICE_S, or until Ctrl-C."""
         done = False
-        while not done and not self._stop_asked:
+        # A window that waits for its taps is finished first, or counters would not fit the clock.
+        while not done and (self.engine.unfinished or not self._stop_asked):
             before = time.perf_counter()
             windows = self.engine.windows
             done = self.engine.advance(until_ps, self._windows_per_slice)

@@ -145,15 +145,18 @@ def apply_changes(e, worker, node, row, now):
             link = e.changes[end, G_SUBJECT]
             if settle(e, worker, link, now, False) == SHORT:
                 return NONE
-            leftover += e.links[link, X_WRITTEN] - e.links[link, X_SENT_COUNT]
+            if e.changes[end, G_KIND] == CHANGE_STOP:
+                leftover += e.links[link, X_WRITTEN] - e.links[link, X_SENT_COUNT]
         end += 1
-    chunks = (leftover >> CHUNK_BITS) + 1
-    if leftover > 0 and e.workers[worker, V_FREE_COUNT] < chunks:
-        e.workers[worker, V_NEEDED_CHUNKS] = chunks
-        return NONE
-    if e.workers[worker, V_TAPS] + leftover > e.workers[worker, V_TAPS_END]:
-        e.workers[worker, V_NEEDED_TAPS] = leftover
-        return NONE
+    if leftover > 0 and e.control[O_REROUTE]:
+        chunks = (leftover >> CHUNK_BITS) + 1
+        if e.workers[worker, V_FREE_COUNT] < chunks:
+            e.workers[worker, V_NEEDED_CHUNKS] = chunks
+            return NONE
+    elif leftover > 0 and e.control[O_TRACE]:
+        if e.workers[worker, V_TAPS] + leftover > e.workers[worker, V_TAPS_END]:
+            e.workers[worker, V_NEEDED_TAPS] = leftover
+            return NONE
     for change in range(row, end):
         kind = e.changes[change, G_KIND]
         subject = e.changes[change, G_SUBJECT]

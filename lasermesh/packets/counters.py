@@ -82,7 +82,8 @@ class LinkDrain:
         # A packet in service belongs in part to the next interval, and one begun before to this one.
         overhang_ps = np.maximum(x[:, state.X_FREE] - clock_ps, 0)
         packets = x[:, state.X_SENT_COUNT] - self._sent[:n]
-        busy_ps = x[:, state.L_BUSY] - overhang_ps + self._overhang_ps[:n]
+        # A window that was left unfinished may have links beyond the clock.
+        busy_ps = np.maximum(x[:, state.L_BUSY] - overhang_ps + self._overhang_ps[:n], 0)
         drops = x[:, state.L_DROPPED_QUEUE] + x[:, state.L_DROPPED_LINK_DOWN]
         links = np.flatnonzero((packets > 0) | (busy_ps > 0) | (drops > 0) | (x[:, state.L_QUEUE_MAX] > 0))
         counters = LinkCounters(

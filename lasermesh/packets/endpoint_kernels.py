@@ -129,7 +129,7 @@ def deliver(e, now, created, ident, word):
     if latency > k[flow, K_LATENCY_MAX]:
         k[flow, K_LATENCY_MAX] = latency
     total = k[flow, K_LATENCY_SUM] + latency
-    if total >= HIGH_WORD:
+    while total >= HIGH_WORD:
         total -= HIGH_WORD
         k[flow, K_LATENCY_SUM_HIGH] += 1
     k[flow, K_LATENCY_SUM] = total

@@ -25,6 +25,8 @@ MOST_TAPS = 1 << 15  # of one worker, unless a single window makes more
 PACKET_BYTES = 32
 # Below this many packets a window, one worker is faster than several that wait for each other.
 FEW_PACKETS_PER_WINDOW = 100
+# Running out of chunks once in so many windows costs nothing that matters.
+SELDOM_WINDOWS = 8
 
 
 class Step(NamedTuple):
@@ -188,6 +190,7 @@ class PacketEngine:
         rows[:, state.D_FIRST] = starts[4] + domains.first[:-1]
         rows[:, state.D_END] = starts[4] + domains.first[1:]
         rows[:, state.D_WINDOW] = domains.window_ps
+        rows[:, state.D_NEXT] = step.start_ps
         streams = (
             nodes[:, state.N_IN_END]
             - nodes[:, state.N_IN]
@@ -221,7 +224,7 @@ class PacketEngine:
         """
         until = min(int(until_ps), int(self._e.control[state.C_STEP_END]))
         last = int(self._e.control[state.C_WINDOWS]) + most_windows
-        shortages = 0
+        short_at = -SELDOM_WINDOWS
         while True:
             windows = int(self._e.control[state.C_WINDOWS])
             handled = int(self._e.workers[:, state.V_HANDLED].sum())
@@ -231,15 +234,17 @@ class PacketEngine:
             if tap_records.want_draining(self._e, MOST_TAPS):
                 self._e.workers[:, state.V_NEEDED_TAPS] = 0
                 return False
-            shortages += 1
             # Chunks wander from workers whose packets others read; more of them make that rarer.
-            self._make_room(grow=shortages > 1)
+            now = int(self._e.control[state.C_WINDOWS])
+            self._make_room(grow=now - short_at < SELDOM_WINDOWS)
+            short_at = now
         self._note_peak()
         windows = int(self._e.control[state.C_WINDOWS]) - windows
         handled = int(self._e.workers[:, state.V_HANDLED].sum()) - handled
         if self.threads > 1 and windows > 0:
             few = handled < windows * FEW_PACKETS_PER_WINDOW
-            self._deal(self._e.domains[:, state.D_WORK], n_workers=1 if few else self.threads)
+            self._active_workers = 1 if few else self.threads
+            self._deal(self._e.domains[:, state.D_WORK])
             self._e.domains[:, state.D_WORK] = 0
         return int(self._e.control[state.C_WINDOW_START]) >= until
 
@@ -287,6 +292,11 @@ class PacketEngine:
         return int(self._e.control[state.C_WINDOWS])
 
     @property
+    def unfinished(self):
+        """Whether the last call left a window unfinished, for its taps to be drained."""
+        return bool(self._e.control[state.C_UNFINISHED])
+
+    @property
     def n_domains(self):
         """Domains of the present step."""
         return len(self._e.domains)
@@ -325,9 +335,9 @@ class PacketEngine:
         nodes[:, state.N_CHANGE], nodes[:, state.N_CHANGE_END] = offsets[:-1], offsets[1:]
         return np.ascontiguousarray(np.stack([time, kind, subject, rate], axis=1)[rows].astype(np.int64))
 
-    def _deal(self, work, n_workers=None):
+    def _deal(self, work):
         """Give workers domains that follow one another, about equal work each: neighbours share a cache."""
-        n_workers = n_workers or self.threads
+        n_workers = self._active_workers
         behind = np.cumsum(np.asarray(work, np.float64) + 1e-3)
         middle = behind - 0.5 * (np.asarray(work) + 1e-3)
         worker = np.minimum((middle * (n_workers / behind[-1])).astype(np.int64), n_workers - 1)
@@ -335,7 +345,6 @@ class PacketEngine:
         self._e.lists[self._worker_list :] = np.arange(len(behind))
         self._e.workers[:n_workers, state.V_DOMAIN] = offsets[:-1]
         self._e.workers[:n_workers, state.V_DOMAIN_END] = offsets[1:]
-        self._active_workers = n_workers
 
     def _advance_once(self, until, most_windows):
         e, n = self._e, self._active_workers
@@ -360,12 +369,12 @@ class PacketEngine:
         rows = self._e.workers
         if rows[:, state.V_NEEDED_TAPS].any():
             self._e = tap_records.make_room(self._e)
-        needed = int(rows[:, state.V_NEEDED_CHUNKS].max()) * self.threads
+        needed = int(rows[:, state.V_NEEDED_CHUNKS].max()) * self._active_workers
         if needed > 0:
             free = collect_chunks(rows, self._e.next_chunk)
             if grow or len(free) < max(len(self._e.next_chunk) // 8, 2 * needed):
                 free = self._more_chunks(free, needed)
-            spread_chunks(rows, self._e.next_chunk, free)
+            spread_chunks(rows[: self._active_workers], self._e.next_chunk, free)
         rows[:, state.V_NEEDED_CHUNKS] = 0
         rows[:, state.V_NEEDED_TAPS] = 0
 
@@ -381,11 +390,12 @@ class PacketEngine:
                     f"packets in flight need more than the {limit / 1e9:.1f} GB of memory that there is; "
                     "fewer or slower flows, or packets.scale below 1, would do"
                 )
-        packets = np.empty((total * CHUNK, 4), np.int64)
-        packets[: have * CHUNK] = e.packets
-        next_chunk = np.empty(total, np.int32)
-        next_chunk[:have] = e.next_chunk
-        self._e = e._replace(packets=packets, next_chunk=next_chunk)
+        try:
+            # In place: a copy would need the memory of both.
+            e.packets.resize((total * CHUNK, 4), refcheck=False)
+            e.next_chunk.resize(total, refcheck=False)
+        except MemoryError:
+            raise RunFailed("packets in flight need more memory than there is") from None
         return np.concatenate([np.arange(have, total, dtype=np.int32), free])
 
 

@@ -67,7 +67,6 @@ def start_sources(e, flows, end_ps):
     s[:, state.S_CLASS] = flows.traffic_class
     s[:, state.S_MIX] = flows.size_first[:-1]
     s[:, state.S_MIX_END] = flows.size_first[1:]
-    s[:, state.S_WHOLE] = flows.start_ps + flows.phase_ps
     for flow in range(flows.n_flows):
         sizes = slice(flows.size_first[flow], flows.size_first[flow + 1])
         e.mixes[sizes, state.M_WEIGHT] = np.cumsum(flows.size_weight[sizes])
@@ -78,7 +77,8 @@ def start_sources(e, flows, end_ps):
                 whole, rest = divmod(size * 8 * PS_PER_S, int(flows.rate_bps[flow]))
                 s[flow, state.S_STEP_WHOLE], s[flow, state.S_STEP_REST] = whole, rest
         s[flow, state.S_CHOICE] = int(draw(seed, FLOW_HASH, flow, 0)) >> 33
-        begin = int(s[flow, state.S_WHOLE])
+        begin = min(int(flows.start_ps[flow]) + int(flows.phase_ps[flow]), int(NEVER))
+        s[flow, state.S_WHOLE] = begin
         if flows.kind[flow] == POISSON:
             weights = flows.size_weight[sizes]
             mean_size = float((flows.size_bytes[sizes] * weights).sum()) / float(weights.sum())

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEVER = np.int64(2**62)
-"""An instant after every run."""
+NEVER = np.int64(2**63 - 1)
+"""An instant after every run; adding to it overflows."""
 
 # Ring positions: a packet is row `position` of `packets`; a chunk is CHUNK consecutive rows.
 CHUNK_BITS = 7
@@ -127,6 +127,7 @@ D_END = 1
 D_WINDOW = 2  # lookahead inside
 D_WORK = 3  # packets handled since dealt
 D_WAKE = 4  # two columns, for even and odd windows: packets were published to it
+D_NEXT = 6  # earliest thing to do
 DOMAIN_COLUMNS = 8
 
 # Changes at a node, in the order in which they take effect at one instant.

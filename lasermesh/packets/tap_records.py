@@ -24,7 +24,10 @@ def drain(e):
         e.taps[worker * room : worker * room + len(late)] = late
         e.workers[worker, state.V_TAPS] = worker * room + len(late)
     records = np.concatenate(parts)
-    return records[np.lexsort((records[:, state.T_KIND], records[:, state.T_TIME]))]
+    # What falls on one instant comes by kind and place; of one link's, that in front of the other.
+    return records[
+        np.lexsort((records[:, state.T_PLACE], records[:, state.T_KIND], records[:, state.T_TIME]))
+    ]
 
 
 def want_draining(e, most):

@@ -16,6 +16,7 @@ from lasermesh.packets.state import (
     C_WINDOWS,
     D_END,
     D_FIRST,
+    D_NEXT,
     D_WAKE,
     D_WINDOW,
     D_WORK,
@@ -90,7 +91,7 @@ def step_domain(e, worker, domain, start, end):
         if upcoming > now and not alone:
             now = min(upcoming, end)
             continue
-        until = end if alone else min(end, now + e.domains[domain, D_WINDOW])
+        until = end if alone else now + min(end - now, e.domains[domain, D_WINDOW])
         for row in range(first, last):
             node = e.lists[row]
             if (alone or e.nodes[node, N_NEXT] < until) and step_node(e, worker, node, until) == SHORT:
@@ -107,7 +108,7 @@ def step_worker(e, worker, start, end, parity, verdict):
     e.workers[worker, V_PARITY] = parity
     for row in range(e.workers[worker, V_DOMAIN], e.workers[worker, V_DOMAIN_END]):
         domain = e.lists[row]
-        time = domain_next(e, domain)
+        time = e.domains[domain, D_NEXT]
         # A last bit that leaves at `end` itself still leaves in this step, so `<=`.
         if time <= end or e.domains[domain, D_WAKE + 1 - parity]:
             if e.domains[domain, D_WAKE + 1 - parity]:
@@ -121,6 +122,7 @@ def step_worker(e, worker, start, end, parity, verdict):
             woke |= answer
             e.domains[domain, D_WAKE + 1 - parity] = 0
             time = domain_next(e, domain)
+            e.domains[domain, D_NEXT] = time
         upcoming = min(upcoming, time)
     e.workers[worker, verdict + V_STATUS] = status
     e.workers[worker, verdict + V_NEXT] = upcoming
@@ -145,7 +147,7 @@ def advance(e, worker, n_workers, until, most_windows):
         if unfinished == 0:
             if start >= until or windows >= most_windows:
                 break
-            end = min(until, start + e.control[C_LOOKAHEAD])
+            end = start + min(until - start, e.control[C_LOOKAHEAD])
         rounds += 1
         verdict = V_VERDICT + (rounds & 1) * V_VERDICT_COLUMNS
         step_worker(e, worker, start, end, parity, verdict)

@@ -62,6 +62,8 @@ def load_policy(name: str, folder: str | Path | None = None) -> Policy:
     UserError
         If there is no such policy, file or function, or the file cannot be imported.
     """
+    if not name.strip():
+        raise UserError(f"the name of the routing policy is empty; {_choice(POLICIES)}")
     if name in POLICIES:
         return Policy(name, POLICIES[name])
     path, colon, function = name.rpartition(":")
@@ -78,10 +80,13 @@ def load_policy(name: str, folder: str | Path | None = None) -> Policy:
         return Policy(name, function)
     known = sorted({*POLICIES, *installed})
     near = difflib.get_close_matches(name, known, 1)
-    hint = f'did you mean "{near[0]}"? ' if near else ""
-    raise UserError(
-        f'unknown routing policy "{name}"; {hint}There are {", ".join(known)}, or write file.py:function'
-    )
+    hint = f'did you mean "{near[0]}"?' if near else _choice(known)
+    raise UserError(f'unknown routing policy "{name}"; {hint}')
+
+
+def _choice(names):
+    """What may be written instead of a name that is none."""
+    return f"write one of {', '.join(sorted(names))}, or file.py:function for one of your own"
 
 
 def _load_function(name, path, function):
@@ -126,7 +131,7 @@ def compute_table(policy, snapshot: Snapshot) -> tuple[ForwardingTable, TableRep
     Parameters
     ----------
     policy : Policy, str or callable
-        As `load_policy` returns or takes it, or a plain function.
+        As `load_policy` returns or takes it, or a plain function. It sees the snapshot read-only.
     snapshot : Snapshot
 
     Returns
@@ -149,7 +154,7 @@ def compute_table(policy, snapshot: Snapshot) -> tuple[ForwardingTable, TableRep
         policy = Policy(getattr(policy, "__name__", repr(policy)), policy)
     complain = complaint_of(policy.name, snapshot)
     try:
-        result = policy(snapshot)
+        result = policy(snapshot.read_only())
     except Interrupted:
         raise
     except (Exception, SystemExit) as error:

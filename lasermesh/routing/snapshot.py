@@ -1,7 +1,7 @@
 """What a routing policy sees: the network at one instant, and where the traffic wants to go."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -130,6 +130,18 @@ class Snapshot:
             options=MappingProxyType(dict(options or {})),
         )
 
+    def read_only(self) -> "Snapshot":
+        """The same snapshot, whose arrays cannot be written: what a policy gets to see.
+
+        The arrays here are those of the link graph and the flows, which the simulation goes on to use.
+        """
+        views = {}
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and name in self.__dataclass_fields__:
+                views[name] = value.view()
+                views[name].setflags(write=False)
+        return replace(self, **views)
+
     @property
     def n_nodes(self) -> int:
         """How many nodes there are, linked or not."""
@@ -215,6 +227,11 @@ def transit_of(topology) -> np.ndarray:
         rows = topology.group_rows(group.name)
         transit[rows.start : rows.stop] = group.transit
     return transit
+
+
+def for_kernels(*arrays) -> list[np.ndarray]:
+    """The arrays, those that are read-only copied: numba would compile each kernel once more for them."""
+    return [array if array.flags.writeable else array.copy() for array in arrays]
 
 
 def _plain(values, dtype, length, what):

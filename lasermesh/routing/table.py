@@ -6,7 +6,7 @@ import numpy as np
 
 from lasermesh.errors import RunFailed
 from lasermesh.routing import table_kernels
-from lasermesh.routing.snapshot import Snapshot
+from lasermesh.routing.snapshot import Snapshot, for_kernels
 from lasermesh.units import NONE
 
 
@@ -67,19 +67,24 @@ def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
 
     link = _int32(result.link, "link", complain)
     if link.ndim != 3 or link.shape[0] != snapshot.n_nodes or link.shape[2] < 1:
-        complain(f"link has shape {link.shape}; must be ({snapshot.n_nodes}, n_labels, n_choices)")
+        complain(
+            f"returned a link array of shape {link.shape}; must be ({snapshot.n_nodes}, n_labels, n_choices)"
+        )
     n_labels = link.shape[1]
     label_of_flow = _int32(result.label_of_flow, "label_of_flow", complain)
     if label_of_flow.ndim != 2 or label_of_flow.shape[0] != snapshot.n_flows or label_of_flow.shape[1] < 1:
-        complain(f"label_of_flow has shape {label_of_flow.shape}; must be ({snapshot.n_flows}, n_paths)")
+        complain(
+            f"returned a label_of_flow array of shape {label_of_flow.shape}; "
+            f"must be ({snapshot.n_flows}, n_paths)"
+        )
     _check_labels(label_of_flow, n_labels, "label_of_flow", complain)
     if np.any((label_of_flow[:, :-1] == NONE) & (label_of_flow[:, 1:] != NONE)):
-        complain("label_of_flow leaves a path empty but fills a later one; fill them from the left")
+        complain("leaves a path of label_of_flow empty but fills a later one; fill them from the left")
     next_label = result.next_label
     if next_label is not None:
         next_label = _int32(next_label, "next_label", complain)
         if next_label.shape != link.shape[:2]:
-            complain(f"next_label has shape {next_label.shape}; must be {link.shape[:2]}")
+            complain(f"returned a next_label array of shape {next_label.shape}; must be {link.shape[:2]}")
         _check_labels(next_label, n_labels, "next_label", complain)
     return ForwardingTable(link, label_of_flow, next_label)
 
@@ -87,13 +92,13 @@ def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
 def _int32(values, what, complain):
     """An int32 array in C order, or a complaint about values that are no integers."""
     if not isinstance(values, np.ndarray):
-        complain(f"{what} is a {type(values).__name__}; must be an int32 array")
+        complain(f"returned {what} as a {type(values).__name__}; must be an int32 array")
     if values.dtype.kind == "f" and np.isnan(values).any():
-        complain(f"{what} holds NaN; write {NONE} where there is no link, in an int32 array")
+        complain(f"returned a {what} array with NaN; write {NONE} for none, in an int32 array")
     if values.dtype.kind not in "iu":
-        complain(f"{what} has dtype {values.dtype}; must be int32")
+        complain(f"returned a {what} array of dtype {values.dtype}; must be int32")
     if values.dtype != np.int32 and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
-        complain(f"{what} holds numbers that are beyond int32")
+        complain(f"returned a {what} array with numbers beyond int32")
     return np.require(values, dtype=np.int32, requirements=("C", "W"))
 
 
@@ -101,7 +106,9 @@ def _check_labels(labels, n_labels, what, complain):
     """Complain about labels that the table does not have."""
     if labels.size and (labels.min() < NONE or labels.max() >= n_labels):
         wrong = labels[(labels < NONE) | (labels >= n_labels)][0]
-        complain(f"{what} holds {wrong}; labels are 0 to {n_labels - 1}, or {NONE} for none")
+        complain(
+            f"returned a {what} array with label {wrong}; labels are 0 to {n_labels - 1}, or {NONE} for none"
+        )
 
 
 def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
@@ -131,6 +138,7 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
     loops = np.zeros(snapshot.n_flows, dtype=np.bool_)
     trespass = np.full(2, NONE, dtype=np.int32)
     next_label, keeps_label = _next_label_array(table)
+    transit, flow_from, flow_to = for_kernels(snapshot.transit, snapshot.flow_from, snapshot.flow_to)
     n_states = snapshot.n_nodes * (1 if keeps_label else table.link.shape[1])
     table_kernels.survey_flows(
         table.link,
@@ -138,9 +146,9 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
         next_label,
         keeps_label,
         snapshot.ends_of_link,
-        snapshot.transit,
-        snapshot.flow_from,
-        snapshot.flow_to,
+        transit,
+        flow_from,
+        flow_to,
         np.zeros(n_states, dtype=np.int64),
         np.empty(n_states, dtype=np.int64),
         np.empty(n_states, dtype=np.int32),
@@ -166,14 +174,17 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
 def follow_flows(snapshot: Snapshot, table: ForwardingTable) -> Routes:
     """The path of each flow by its first label and every node's first choice; the table was checked."""
     next_label, keeps_label = _next_label_array(table)
+    flow_from, flow_to, link_delay_s, link_range_m = for_kernels(
+        snapshot.flow_from, snapshot.flow_to, snapshot.delay_s, snapshot.range_m
+    )
     arguments = (
         table.link,
         table.label_of_flow,
         next_label,
         keeps_label,
         snapshot.ends_of_link,
-        snapshot.flow_from,
-        snapshot.flow_to,
+        flow_from,
+        flow_to,
     )
     first = np.zeros(snapshot.n_flows + 1, dtype=np.int64)
     table_kernels.fill_route_lengths(*arguments, first[1:])
@@ -187,7 +198,7 @@ def follow_flows(snapshot: Snapshot, table: ForwardingTable) -> Routes:
     )
     row_of_link = np.full(len(snapshot.ends_of_link), NONE, dtype=np.int64)
     row_of_link[snapshot.link] = np.arange(snapshot.n_links)
-    table_kernels.fill_routes(*arguments, row_of_link, snapshot.delay_s, snapshot.range_m, *routes)
+    table_kernels.fill_routes(*arguments, row_of_link, link_delay_s, link_range_m, *routes)
     return routes
 
 

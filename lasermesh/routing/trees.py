@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.routing import tree_kernels
-from lasermesh.routing.snapshot import Snapshot
+from lasermesh.routing.snapshot import Snapshot, for_kernels
 
 # Up to this ratio of the longest to the shortest link, nodes are settled by buckets, three times as fast as a
 # heap on a Walker grid with ground sites. Beyond it most buckets would be empty.
@@ -48,7 +48,14 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False) -> Trees:
     sender = np.empty(n_links, dtype=np.uint32)
     delay_in_s = np.empty(n_links)
     link_in = np.empty(n_links, dtype=np.int32)
-    by_sender = (snapshot.transit, snapshot.first, snapshot.to_node, snapshot.delay_s, snapshot.link)
+    destinations, *by_sender = for_kernels(
+        snapshot.destinations,
+        snapshot.transit,
+        snapshot.first,
+        snapshot.to_node,
+        snapshot.delay_s,
+        snapshot.link,
+    )
     tree_kernels.fill_links_by_receiver(*by_sender, first_in, sender, delay_in_s, link_in)
     links = tree_kernels.TreeLinks(*by_sender, first_in.view(np.uint64), sender, delay_in_s, link_in)
     width_s, n_buckets = _bucket_sizes(delay_in_s[: first_in[-1]])
@@ -64,7 +71,7 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False) -> Trees:
         np.empty((n_workers, n_nodes)),
         np.empty((n_workers, n_nodes), dtype=np.int32),
     )
-    arguments = (links, snapshot.destinations, by_hops, width_s, scratch)
+    arguments = (links, destinations, by_hops, width_s, scratch)
     if parallel:
         tree_kernels.fill_trees(*arguments, *trees)
     else:

@@ -2,7 +2,7 @@
 
 from lasermesh.scenario.describe import describe
 from lasermesh.scenario.experiment import Experiment, Flow, FlowSpec, Packets, Pair, Routing
-from lasermesh.scenario.loading import check_file, load, load_experiment, load_topology
+from lasermesh.scenario.loading import load, load_experiment, load_topology
 from lasermesh.scenario.problems import Problem, ScenarioError
 from lasermesh.scenario.topology import (
     ElementSet,
@@ -34,7 +34,6 @@ __all__ = [
     "TerminalType",
     "TerminalUse",
     "Topology",
-    "check_file",
     "describe",
     "load",
     "load_experiment",

@@ -12,7 +12,6 @@ from lasermesh.scenario.read_topology import read_topology
 from lasermesh.scenario.sources import FileFault, Place, display_name, open_toml
 
 _EXPERIMENT_KEYS = {"topology", "duration_s", "flows", "routing", "packets"}
-_A = {"topology": "a topology", "experiment": "an experiment"}
 
 
 def load_topology(name_or_path, sets=()):
@@ -21,6 +20,7 @@ def load_topology(name_or_path, sets=()):
     Parameters
     ----------
     name_or_path : str or Path
+        Of an experiment, the topology is taken; all of the experiment is checked.
     sets : sequence of str
         `PATH=VALUE` each, which replace what the file says, as `--set` does.
 
@@ -46,20 +46,6 @@ def load(name_or_path, sets=()):
     return _load(name_or_path, sets, None)
 
 
-def check_file(path, sets=()):
-    """All problems and warnings of a scenario file.
-
-    Returns
-    -------
-    problems : list of Problem
-        Empty for a scenario that can be used.
-    warnings : list of str
-    """
-    report = Report()
-    _read(path, sets, None, report)
-    return report.problems, report.warnings
-
-
 def _load(name_or_path, sets, wanted):
     report = Report()
     scenario = _read(name_or_path, sets, wanted, report)
@@ -83,8 +69,8 @@ def _read(name_or_path, sets, wanted, report):
     if source is None:
         return None
     found = "experiment" if _EXPERIMENT_KEYS & source.data.keys() else "topology"
-    if wanted not in (None, found):
-        report.add(source.file, None, None, f"holds {_A[found]}, but {_A[wanted]} is wanted")
+    if (wanted, found) == ("experiment", "topology"):
+        report.add(source.file, None, None, "holds a topology, but an experiment is wanted")
         return None
     default_name = source.path.stem
     if found == "topology":
@@ -95,22 +81,27 @@ def _read(name_or_path, sets, wanted, report):
         scenario = _read_experiment(source, options, default_name)
     if scenario is None:
         return None
-    return dataclasses.replace(
-        scenario, file=source.path, files=report.sha256, warnings=tuple(report.warnings)
-    )
+    file = source.path
+    if (wanted, found) == ("topology", "experiment"):
+        scenario = scenario.topology
+        file = scenario.file
+    return dataclasses.replace(scenario, file=file, files=report.sha256, warnings=tuple(report.warnings))
 
 
 def _path_of(name_or_path, wanted):
     if isinstance(name_or_path, Path):
         return name_or_path
 
-    def find_any(name):
-        return shipped.find_experiment(name) or shipped.find_topology(name)
+    # An experiment will do where a topology is wanted, but not the other way round.
+    finders, known = [shipped.find_experiment], shipped.list_experiments()
+    if wanted != "experiment":
+        finders.insert(0 if wanted == "topology" else 1, shipped.find_topology)
+        known = shipped.list_topologies() + known
 
-    finders = {"topology": shipped.find_topology, "experiment": shipped.find_experiment, None: find_any}
-    names = {"topology": shipped.list_topologies, "experiment": shipped.list_experiments}
-    known = [name for what, list_names in names.items() if wanted in (None, what) for name in list_names()]
-    return find_file(name_or_path, Path(), ".toml", wanted or "scenario", finders[wanted], known)
+    def find_shipped(name):
+        return next((path for find in finders if (path := find(name)) is not None), None)
+
+    return find_file(name_or_path, Path(), ".toml", wanted or "scenario", find_shipped, known)
 
 
 def _below_topology(option):
@@ -131,7 +122,7 @@ def _read_experiment(source, options, default_name):
 
     def outline_of(value, place, name):
         if isinstance(value, dict):
-            return read_topology(value, place, name)
+            return _in_file(read_topology(value, place, name), source)
         return _outline_of_named(value, place, for_topology)
 
     return read_experiment(source.data, Place(source), default_name, outline_of)
@@ -156,7 +147,11 @@ def _outline_of_named(name, place, options):
         return None
     for option in options:
         apply_option(_below_topology(option), source)
-    outline = read_topology(source.data, Place(source), source.path.stem)
+    return _in_file(read_topology(source.data, Place(source), source.path.stem), source)
+
+
+def _in_file(outline, source):
+    """The outline with its topology, if there is one, knowing the file it came from."""
     if outline.topology is None:
         return outline
     return outline._replace(topology=dataclasses.replace(outline.topology, file=source.path))

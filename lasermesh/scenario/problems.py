@@ -117,11 +117,11 @@ def did_you_mean(word, known):
     return f"; did you mean {shown(nearest)}?" if nearest is not None else ""
 
 
-def closest(word, known):
-    """The known word nearest to this one, letter case aside first; None if none is near."""
+def closest(word, known, likeness=0.6):
+    """The known word nearest to this one, letter case aside first; None if none is as like as `likeness`."""
     known = list(known)
     for candidate in known:
         if candidate.casefold() == word.casefold():
             return candidate
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=likeness)
     return near[0] if near else None

@@ -13,7 +13,7 @@ DEFAULT_PACKET_MIX = ((1500, 1),)
 
 
 class _GivenPair(NamedTuple):
-    """A pair, and where it and its two ends stand."""
+    """A pair, where to report what is wrong with it as a whole, and where its two ends stand."""
 
     pair: Pair
     place: object
@@ -94,7 +94,10 @@ def _given_pairs(values, place):
         ends = values["from"], values["to"]
         if BAD in ends or None in ends:
             return BAD  # the key itself was reported
-        return [_GivenPair(Pair(*ends), place, place.at("from"), place.at("to"))]
+        from_place, to_place = place.at("from"), place.at("to")
+        # Where the two do not suit each other, an option is to blame rather than the file.
+        latest = from_place if from_place.is_option else to_place
+        return [_GivenPair(Pair(*ends), latest, from_place, to_place)]
     places = place.at("pairs")
     if isinstance(pairs, tuple):
         return [_GivenPair(Pair(*pair), *(places.at(index),) * 3) for index, pair in enumerate(pairs)]

@@ -7,12 +7,13 @@ from lasermesh import units
 from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.finding import read_data_file
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.read_nodes import altitude_of_km
 from lasermesh.scenario.reading import read_table
 from lasermesh.scenario.tables import read_csv
 from lasermesh.scenario.topology import DEFAULT_OFFSETS, GRID, GROUND, PLAN, LinkRule, PlanContact
 
 
-def read_link_rule(table, place, satellites, ground, names):
+def read_link_rule(table, place, satellites, ground, names, grid_needs):
     """A link rule, or None if it could not be read; what is wrong with it is reported.
 
     Parameters
@@ -20,12 +21,14 @@ def read_link_rule(table, place, satellites, ground, names):
     satellites, ground : dict of name to group
         None in place of a group that could not be read.
     names : NodeNames
+    grid_needs : dict of group name to dict of offset to number of links
+        What the grid rules before this one need of each satellite; gets what this one needs.
     """
     given = table.get("rule")
     variant = {"grid": GRID, "ground": GROUND, "plan": PLAN}.get(given) if isinstance(given, str) else None
     values = read_table((LinkRule,), table, place, variant)
     if variant == GRID:
-        _check_grid(values, place, satellites, names)
+        _check_grid(values, place, satellites, names, grid_needs)
     elif variant == GROUND:
         _check_ground(values, place, satellites, ground, names)
     elif variant == PLAN and values["plan"] is not BAD:
@@ -33,7 +36,7 @@ def read_link_rule(table, place, satellites, ground, names):
     return None if BAD in values.values() else LinkRule(**values)
 
 
-def _check_grid(values, place, satellites, names):
+def _check_grid(values, place, satellites, names, grid_needs):
     groups = _choose(values, "satellites", place, satellites, names, _lacks_planes)
     offsets, wrap = values["offsets"], values["wrap"]
     if offsets is not BAD:
@@ -42,9 +45,23 @@ def _check_grid(values, place, satellites, names):
         wrap = values["wrap"] = _default_wrap(groups, place)
     for group in groups:
         if BAD not in (offsets, wrap):
-            _check_grid_fits(offsets, wrap, group, place)
-        if values["rate_gbps"] is None and not _terminals_give_rate(group):
-            place.at("rate_gbps").report(f"missing; the terminals of {shown(group.name)} do not give it")
+            _check_offsets_fit(offsets, group, place)
+            _check_terminals_suffice(offsets, wrap, group, place, grid_needs.setdefault(group.name, {}))
+        _check_grid_rate(values["rate_gbps"], group, place.at("rate_gbps"))
+
+
+def _check_grid_rate(rate_gbps, group, place):
+    """The rule or the terminals give a rate; of two, the lesser counts."""
+    if rate_gbps is None and not _terminals_give_rate(group):
+        place.report(f"missing; the terminals of {shown(group.name)} do not give it")
+    if rate_gbps in (BAD, None):
+        return
+    least_gbps = min((use.type.rate_gbps or math.inf for use in group.terminals), default=math.inf)
+    if rate_gbps > least_gbps:
+        place.warn(
+            f"{rate_gbps:g} has no effect on {shown(group.name)}: its terminals have {least_gbps:g} Gbps, "
+            "and in a grid the lesser rate counts"
+        )
 
 
 def _lacks_planes(group):
@@ -110,20 +127,29 @@ def _check_offsets(offsets, place):
             )
 
 
-def _check_grid_fits(offsets, wrap, group, place):
-    """The offsets stay within the group, and its terminals suffice for them."""
+def _check_offsets_fit(offsets, group, place):
+    """The offsets stay within the group."""
     for index, (planes_ahead, slots_ahead) in enumerate(offsets):
         outside = abs(planes_ahead) >= group.planes or abs(slots_ahead) >= group.slots
         # The default may: a ring of one plane has links within the plane alone.
         if outside and offsets != DEFAULT_OFFSETS:
             message = f"leads beyond the {group.planes} planes of {group.slots} slots of {shown(group.name)}"
             place.at("offsets", index).report(message, [planes_ahead, slots_ahead])
-    needed = sum(_links_of_offset(offset, group, wrap) for offset in offsets)
-    count = sum(use.count for use in group.terminals)
-    if group.terminals and needed > count:
-        message = (
-            f"the grid needs {needed} terminals on a satellite, but those of {shown(group.name)} have {count}"
-        )
+
+
+def _check_terminals_suffice(offsets, wrap, group, place, needs):
+    """The group's terminals suffice for this rule and those before it, whose needs are in `needs`."""
+    needed_before = sum(needs.values())
+    for planes_ahead, slots_ahead in offsets:
+        # Rules with the same offset join the same satellites, or some of them where one does not wrap. Where
+        # they differ in `neighbour` this is the least they need, and `check` counts the links themselves.
+        same = max((planes_ahead, slots_ahead), (-planes_ahead, -slots_ahead))
+        links = _links_of_offset((planes_ahead, slots_ahead), group, wrap)
+        needs[same] = max(links, needs.get(same, 0))
+    needed, count = sum(needs.values()), sum(use.count for use in group.terminals)
+    if group.terminals and needed > max(count, needed_before):
+        who = "this grid and those before it need" if needed_before else "the grid needs"
+        message = f"{who} {needed} terminals on a satellite, but those of {shown(group.name)} have {count}"
         place.report(message, needed)
 
 
@@ -186,8 +212,7 @@ def _lowest_altitude_km(group):
     rev_per_day = group.mean_motion_rev_per_day
     if rev_per_day is None:
         rev_per_day = max(float(each.line2[52:63]) for each in group.element_sets)
-    rad_per_s = max(rev_per_day, 1e-6) * 2 * math.pi / 86_400
-    return ((units.WGS72_GRAVITY_M3_PER_S2 / rad_per_s**2) ** (1 / 3) - units.ALTITUDE_DATUM_M) / 1e3
+    return altitude_of_km(max(rev_per_day, 1e-6))
 
 
 def _read_plan(name, place, names):

@@ -1,8 +1,9 @@
 """Reading `[[satellites]]` and `[[ground]]`: which nodes there are, and their names."""
 
 import fnmatch
+import math
 
-from lasermesh import shipped
+from lasermesh import shipped, units
 from lasermesh.scenario.elements import other_format, read_elements
 from lasermesh.scenario.fields import BAD, name_fault
 from lasermesh.scenario.finding import read_data_file
@@ -13,6 +14,7 @@ from lasermesh.scenario.tables import read_csv
 from lasermesh.scenario.topology import (
     ELEMENTS,
     FIXED,
+    LOWEST_ALTITUDE_KM,
     ONE_SITE,
     PATTERN,
     SITES,
@@ -95,6 +97,18 @@ def _check_altitude(altitude_km, mean_motion, place):
         place.at("altitude_km").report("missing; give altitude_km or mean_motion_rev_per_day")
     if altitude_km is not None and mean_motion is not None:
         place.at("mean_motion_rev_per_day").report("cannot stand beside altitude_km")
+    elif mean_motion not in (BAD, None) and altitude_of_km(mean_motion) < LOWEST_ALTITUDE_KM:
+        message = (
+            f"is that of an altitude of {altitude_of_km(mean_motion):.1f} km, which must be at least "
+            f"{LOWEST_ALTITUDE_KM:g} km (got {mean_motion:g})"
+        )
+        place.at("mean_motion_rev_per_day").report(message, mean_motion)
+
+
+def altitude_of_km(mean_motion_rev_per_day):
+    """Semi-major axis of an orbit minus the Earth's radius, by Kepler's third law with SGP4's constants."""
+    rad_per_s = mean_motion_rev_per_day * 2 * math.pi / 86_400
+    return ((units.WGS72_GRAVITY_M3_PER_S2 / rad_per_s**2) ** (1 / 3) - units.ALTITUDE_DATUM_M) / 1e3
 
 
 def _check_phasing(factor, planes, place):

@@ -36,15 +36,17 @@ def read_topology(table, place, default_name):
         names.add_unknown()
 
     terminals = _read_terminals(values["terminals"], place)
-    satellites, ground, links = {}, {}, []
+    satellites, ground, links, grid_needs = {}, {}, [], {}
     for item, here in read_tables("satellites", values["satellites"], place):
         satellites[_group_name(item, here)] = read_satellites(item, here, terminals, names)
     for item, here in read_tables("ground", values["ground"], place):
         ground[_group_name(item, here)] = read_ground(item, here, names)
     for item, here in read_tables("links", values["links"], place):
-        links.append(read_link_rule(item, here, satellites, ground, names))
+        links.append(read_link_rule(item, here, satellites, ground, names, grid_needs))
     if not values["links"]:
         place.warn("there are no [[links]], so nothing can be sent")
+    if values["seed"] not in (BAD, 0):
+        place.at("seed").warn("changes nothing: so far, nothing in a topology is random")
     if values["epoch"] is None:
         values["epoch"] = _default_epoch(values["satellites"], place)
 

@@ -78,7 +78,7 @@ def _unknown_key(name, value, keys, later):
     """What to say about a key that is not known, and the known one that was meant, if any."""
     if name in later:
         return "not yet supported", None
-    hint, known = _unit_hint(name, value, keys)
+    hint, known = unit_hint(name, value, keys)
     if hint is not None:
         return hint, known
     nearest = closest(name, keys) or next((known for known in keys if known.startswith(f"{name}_")), None)
@@ -87,7 +87,7 @@ def _unknown_key(name, value, keys, later):
     return f"unknown key; the keys here are {', '.join(keys)}", None
 
 
-def _unit_hint(name, value, keys):
+def unit_hint(name, value, keys):
     """`write rate_gbps = 0.1` for a key that differs from a known one in its unit alone, and that one."""
     stem, _, unit = name.lower().rpartition("_")
     for known in keys:

@@ -48,6 +48,11 @@ class Place:
     def key(self):
         return dotted(self.path) or None
 
+    @property
+    def is_option(self):
+        """Whether a `--set` gave the value of this very path."""
+        return self.path in self.source.options
+
     def locate(self):
         """File (or option) and line of this path, or of the nearest enclosing one that stands in the file."""
         for length in range(len(self.path), 0, -1):

@@ -4,12 +4,18 @@ import csv
 import io
 
 from lasermesh.scenario.fields import BAD, REQUIRED, Number, keys_of, later_keys
-from lasermesh.scenario.problems import did_you_mean, shown
+from lasermesh.scenario.problems import closest, did_you_mean, shown
+from lasermesh.scenario.reading import unit_hint
 from lasermesh.scenario.sources import Line
+
+LIKENESS = 0.8
+"""How like a key a column must be to be taken for a slip: `maskdeg` is one, `beam_deg` a column of others."""
 
 
 def read_csv(text, file, cls, report):
-    """Rows of a CSV text by the metadata of a dataclass; columns that it does not know are ignored.
+    """Rows of a CSV text by the metadata of a dataclass.
+
+    Columns that it does not know are ignored, but for those that look like one that is not there.
 
     Returns
     -------
@@ -78,7 +84,21 @@ def _columns(header, keys, file, report):
     for name in missing:
         others = [column for column in columns if column and column not in keys]
         place.report(f"there is no column {shown(name)}{did_you_mean(name, others)}", ",".join(cells))
-    return None if missing else columns
+    absent = [name for name in keys if name not in columns and name not in missing]
+    slips = [(name, message) for name in columns if name not in keys and (message := _slip(name, absent))]
+    for name, message in slips:
+        place.at(name).report(message)
+    return None if missing or slips else columns
+
+
+def _slip(name, absent):
+    """What to say of an unknown column if it seems to be meant for one of the absent ones; None if not."""
+    hint, _ = unit_hint(name, None, absent)
+    if hint is not None:
+        return hint
+    meant = next((known for known in absent if known.startswith(f"{name.lower()}_")), None)
+    meant = meant or closest(name, absent, LIKENESS)
+    return None if meant is None else f"unknown column; did you mean {shown(meant)}?"
 
 
 def _row_values(keys, columns, cells, place):

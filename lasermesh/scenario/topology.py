@@ -28,7 +28,7 @@ from lasermesh.scenario.fields import (
 )
 from lasermesh.scenario.problems import closest
 
-RATE = Number(low=1e-9, high=1e6, unit="Gbps")
+RATE = Number(low=1e-6, high=1e6, unit="Gbps")
 RANGE = Number(above=0.0, high=1e9, unit="km")
 ELEVATION = Number(low=-90.0, high=90.0, unit="deg")
 NODE = Text("the name of a node in quotes")
@@ -38,6 +38,8 @@ FILE = Text("a file name in quotes")
 DEFAULT_OFFSETS = ((0, 1), (1, 0))
 QUEUE_PACKETS = Integer(0, 2**31 - 1, unit="packets")
 QUEUE_BYTES = Integer(0, 2**53, unit="bytes")
+
+LOWEST_ALTITUDE_KM = 100.0
 
 PATTERN, ELEMENTS, FIXED = "pattern", "elements", "fixed"
 ONE_SITE, SITES = "a single site", "sites"
@@ -116,10 +118,16 @@ class SatelliteGroup:
         help="F of Walker's i:t/p/F, 0 to planes - 1; or odd planes half a slot ahead.",
     )
     altitude_km: float | None = key(
-        Number(100.0, 400_000.0, unit="km"), None, only=(PATTERN,), help="Semi-major axis minus 6378.137 km."
+        Number(LOWEST_ALTITUDE_KM, 400_000.0, unit="km"),
+        None,
+        only=(PATTERN,),
+        help="Semi-major axis minus 6378.137 km.",
     )
     mean_motion_rev_per_day: float | None = key(
-        Number(0.1, 17.0, unit="rev/day"), None, only=(PATTERN,), help="Mean motion, in place of altitude_km."
+        Number(0.1, 17.0, unit="rev/day"),
+        None,
+        only=(PATTERN,),
+        help="Mean motion, in place of altitude_km, whose least value holds for the altitude that follows.",
     )
     inclination_deg: float | None = key(
         Number(0.0, 180.0, unit="deg"), None, only=(PATTERN,), required_with=(PATTERN,), help="Inclination."
@@ -298,7 +306,9 @@ class Topology:
     step_s: float = key(
         Number(1e-6, 86_400.0, unit="s"), 1.0, help="How often the link graph is computed anew."
     )
-    seed: int = key(Integer(0, 2**63 - 1), 0, help="Seed of everything random in the topology.")
+    seed: int = key(
+        Integer(0, 2**63 - 1), 0, help="Seed of everything random in the topology; nothing is so far."
+    )
     grazing_altitude_km: float = key(
         Number(0.0, 1000.0, unit="km"),
         80.0,

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lasermesh.errors import UserError
 from lasermesh.traffic.kinds import KINDS
 from lasermesh.traffic.random_kernels import PHASE, draw_unit
 from lasermesh.units import PS_PER_S, bps_from_gbps, ps_from_s
 
-UNTIL_THE_END_PS = 2**62
+UNTIL_THE_END_PS = 2**63 - 1
+
+LOWEST_BPS = 1_000
+HIGHEST_BPS = 10**15
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,24 @@ def flows_from_rows(rows):
     )
 
 
+def scaled_rates_bps(rates_bps, scale):
+    """Rates times `packets.scale` in whole bit/s: int64 array.
+
+    Raises
+    ------
+    UserError
+        If one would be below 1 kbit/s or above 10**15 bit/s.
+    """
+    scaled = np.asarray(rates_bps, np.float64) * scale
+    for rate in (scaled.min(initial=LOWEST_BPS), scaled.max(initial=LOWEST_BPS)):
+        if not LOWEST_BPS <= rate <= HIGHEST_BPS:
+            raise UserError(
+                f"packets.scale = {scale:g} makes a rate of {rate / 1e9:g} Gbps; "
+                "rates must be 1e-06 to 1e+06 Gbps"
+            )
+    return np.rint(scaled).astype(np.int64)
+
+
 def flows_of_experiment(experiment):
     """The flows of an experiment, rates scaled by `packets.scale`, phases drawn where the file gives none.
 
@@ -89,7 +111,7 @@ def flows_of_experiment(experiment):
     """
     rows = []
     for row, flow in enumerate(experiment.expanded_flows):
-        rate_bps = max(1, round(bps_from_gbps(flow.rate_gbps) * experiment.packets.scale))
+        rate_bps = int(scaled_rates_bps([bps_from_gbps(flow.rate_gbps)], experiment.packets.scale)[0])
         if flow.phase_s is not None:
             phase_ps = ps_from_s(flow.phase_s)
         elif flow.kind == "constant":

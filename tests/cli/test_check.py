@@ -23,10 +23,10 @@ rate_gbps = 1.0
 """
 
 
-def element_set(name, number, bstar):
+def element_set(name, number, bstar, anomaly_deg=0.0):
     """A two-line element set of epoch 2000-01-01 at 550 km, as a file has it, drag term as given."""
     line1 = f"1 {number:05d}U 00000A   00001.00000000  .00000000  00000-0 {bstar} 0    0"
-    line2 = f"2 {number:05d}  53.0000   0.0000 0000001   0.0000   0.0000 15.05500000    0"
+    line2 = f"2 {number:05d}  53.0000   0.0000 0000001   0.0000 {anomaly_deg:8.4f} 15.05500000    0"
     lines = [
         line + str(sum(int(c) if c.isdigit() else c == "-" for c in line) % 10) for line in (line1, line2)
     ]
@@ -129,6 +129,51 @@ def test_a_satellite_that_sgp4_refuses_is_a_problem_where_the_file_says_stop(run
     done = run_command("check", "a.toml", "--set", "on_bad_satellite=stop")
     assert done.code == 2
     assert "FALLS" in done.out
+
+
+def test_a_one_file_scenario_that_is_to_stop_at_a_bad_satellite_is_reported_by_its_own_name(
+    run_command, decayed, tmp_path
+):
+    topology = (tmp_path / "a.toml").read_text().replace("[[", "[[topology.")
+    flow = '[[flows]]\nname = "f"\nfrom = "STAYS"\nto = "FALLS"\nrate_gbps = 1\n'
+    (tmp_path / "one.toml").write_text(f"duration_s = 1\n[topology]\n{topology}{flow}")
+    done = run_command("check", "one.toml", "--set", "topology.on_bad_satellite=stop")
+    assert done.code == 2
+    assert "one.toml: on_bad_satellite: " in done.out and "FALLS" in done.out
+
+
+def grid_of_elements(folder, count):
+    """A topology of two planes, the second bunched, so that two satellites of it have four links."""
+    sets = [element_set(f"S{i}", i + 1, " 00000+0", (i % 4) * (90 if i < 4 else 10)) for i in range(8)]
+    (folder / "sets.tle").write_text("2 4\n" + "".join(sets))
+    (folder / "a.toml").write_text(
+        "epoch = 2000-01-01T00:00:00Z\n[terminals.mini]\nrate_gbps = 25\n"
+        '[[satellites]]\nname = "g"\nelements = "sets.tle"\n'
+        f'terminals = [{{ type = "mini", count = {count} }}]\n'
+        '[[links]]\nrule = "grid"\nwrap = false\n'
+    )
+
+
+def test_satellites_with_more_links_than_terminals_are_named(run_command, tmp_path):
+    grid_of_elements(tmp_path, 3)
+    done = run_command("check", "a.toml")
+    assert (done.code, done.err) == (
+        0,
+        'warning: grid links outnumber the terminals of satellites of "g", which have 3: '
+        '"S4" has 4, "S7" has 4\n',
+    )
+    grid_of_elements(tmp_path, 4)
+    assert run_command("check", "a.toml").err == ""
+
+
+def test_links_of_rules_with_different_neighbours_are_counted(run_command):
+    # Across planes, the neighbour nearest in phase and that of the same index: 2 in the plane, 2 + 2 across.
+    same_index = '{rule="grid", neighbour="same-index", offsets=[[1, 0]]}'
+    nearest = '{rule="grid", neighbour="nearest-phase"}'
+    changes = f"links=[{nearest}, {same_index}]", "satellites.w.phasing_factor=11"
+    done = run_command("check", "walker-144", *(part for change in changes for part in ("--set", change)))
+    assert done.code == 0
+    assert '"w-00-00" has 6, ' in done.err and " and 134 more" in done.err
 
 
 def test_a_missing_file_and_no_file_at_all_are_refused(run_command):

@@ -61,6 +61,24 @@ def test_version(run_command):
     assert run_command("--version") == (0, f"lasermesh {__version__}\n", "")
 
 
+def test_version_as_json(run_command):
+    expected = (0, f'{{"version": "{__version__}"}}\n', "")
+    assert run_command("--version", "--json") == run_command("--json", "--version") == expected
+
+
+def test_json_before_the_command_is_refused_with_where_it_stands(run_command):
+    done = run_command("--json", "topologies")
+    assert (done.code, done.out) == (2, "")
+    assert "--json stands behind the command, as in: lasermesh topologies --json" in done.err
+
+
+@pytest.mark.parametrize("arguments", [["path", "", "a", "b"], ["graph", " "], ["run", ""], ["check", ""]])
+def test_an_empty_name_is_refused_as_such(run_command, arguments):
+    done = run_command(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "the name is empty; give a shipped name or the path of a file" in done.err
+
+
 def test_python_m_lasermesh_is_the_command():
     assert in_a_new_process("-m", "lasermesh", "--version").stdout == f"lasermesh {__version__}\n"
 

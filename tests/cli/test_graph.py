@@ -31,6 +31,7 @@ def test_the_text_is_a_few_numbers(run_command):
 def test_mistakes_end_with_code_2_and_a_sentence(run_command):
     for arguments, words in [
         (("--at", "inf"), "the instant must be a number of seconds"),
+        (("--at", "1e12"), "the instant must be within 100 years of the topology's epoch (got 1e+12 s)"),
         (("--at", "noon"), "'noon' is not a valid float"),
         (("--format", "png"), "'png' is not one of"),
         (("--json", "--format", "graphml"), "give --json or --format graphml, not both"),

@@ -58,7 +58,7 @@ def test_a_pair_without_a_path_is_shown_as_such(run_command):
     done = run_command("path", "walker-144", "Tokyo", "London", "--set", "links[1].max_range_km=400")
     assert done.code == 0
     assert done.out.splitlines()[2].split() == ["0", "-", "-", "-", "none"]
-    assert "reachable in 0/1 samples" in done.out
+    assert done.out.splitlines()[-1] == "no path in any sample"
 
 
 def test_nodes_can_be_given_by_row(run_command):
@@ -86,10 +86,15 @@ def test_mistakes_end_with_code_2_and_a_sentence(run_command):
         ((), "give the names of two nodes"),
         (("Tokyo", "London", "--pairs", "all"), "give FROM and TO or --pairs, not both"),
         (("Tokyo", "London", "--duration", -1), "the duration must not be negative"),
-        (("Tokyo", "London", "--step", 0), "the step must be longer than 0 s"),
+        (("Tokyo", "London", "--step", 0), "the step must be at least 1e-06 s (got 0 s)"),
+        (("Tokyo", "London", "--step", "1e-11", "--duration", "1e-9"), "the step must be at least 1e-06 s"),
+        (("Tokyo", "London", "--step", "1e-300", "--duration", "1e300"), "the end must be within 100 years"),
+        (("Tokyo", "London", "--step", 1, "--duration", "1e9"), "there may be at most 10,000,000"),
+        (("Tokyo", "London", "--start", "-1e10"), "the start must be within 100 years"),
         (("Tokyo", "London", "--start", "soon"), "'soon' is not a valid float"),
         (("Tokyo", "London", "--policy", "shortest"), 'unknown routing policy "shortest"; did you mean'),
         (("Tokyo", "London", "--policy", "no.py:f"), "there is no file no.py"),
+        (("--pairs", ""), "the name of the file of pairs is empty"),
         (("--pairs", "no.csv"), 'there is no file "no.csv"'),
         (("Tokyo", "London", "--set", "step_s=-1"), "step_s"),
     ]:
@@ -97,3 +102,10 @@ def test_mistakes_end_with_code_2_and_a_sentence(run_command):
         assert (done.code, done.out) == (2, ""), arguments
         assert words in done.err
     assert run_command("path", "no-such-topology", "a", "b").code == 2
+
+
+def test_an_experiment_lends_its_topology(run_command):
+    arguments = "Tokyo", "London", "--json"
+    of_topology = run_command("path", "starlink-gen1", *arguments)
+    assert run_command("path", "cities", *arguments) == of_topology
+    assert of_topology.code == 0

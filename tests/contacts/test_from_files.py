@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lasermesh.contacts import GSL, ISL, LinkEngine
+from lasermesh.contacts import GSL, ISL, LinkEngine, grid_links_of_nodes
 from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario import load_topology
 
@@ -95,6 +95,16 @@ def test_neighbours_in_an_element_file_are_nearest_in_phase_at_the_topologys_epo
             assert frozenset((plane * 10 + slot, (plane + 1) * 10 + (slot - 1) % 10)) in joined
         # Plane 4 is 2.8 slots ahead of plane 0.
         assert frozenset((40 + slot, (slot + 3) % 10)) in joined
+
+
+def test_links_of_all_grid_rules_are_counted_once_for_each_node(tmp_path):
+    # Plane 1 is bunched: its first satellite is nearest to two of plane 0, its last to the other two.
+    elements = circular_elements(2, 4, 53.0, lambda plane, slot: slot * (10.0 if plane else 90.0))
+    path = write_element_topology(tmp_path, elements, "nearest-phase")
+    ring_again = '[[links]]\nrule = "grid"\noffsets = [[0, 1]]\nrate_gbps = 1.0\n'
+    path.write_text(path.read_text().replace('neighbour = "', 'wrap = false\n neighbour = "') + ring_again)
+    topology, _, ephemeris = engine_of(path)
+    assert grid_links_of_nodes(topology, ephemeris).tolist() == [3, 3, 3, 3, 4, 2, 2, 4, 0, 0]
 
 
 @pytest.mark.parametrize(

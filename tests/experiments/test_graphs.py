@@ -7,7 +7,6 @@ import networkx
 import pytest
 
 from lasermesh.errors import UserError
-from lasermesh.experiments import graphs
 from lasermesh.experiments.graphs import describe_graph, graph, graphml
 from lasermesh.scenario import load_topology
 
@@ -133,5 +132,16 @@ def test_an_instant_that_is_none_is_refused(mixed):
         graph(mixed, float("inf"))
 
 
-def test_an_instant_beyond_the_calendar_has_no_utc(mixed):
-    assert graphs._utc(mixed.epoch, 1e12) is None
+@pytest.mark.parametrize("at_s", [1e12, -1e12, 3.2e9])
+def test_an_instant_at_which_orbits_mean_nothing_is_refused(mixed, at_s):
+    with pytest.raises(UserError, match="the instant must be within 100 years of the topology's epoch"):
+        graph(mixed, at_s)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "years", "year"), [("2056-12-31", 100, "2157"), ("1957-01-01", -100, "1856")]
+)
+def test_every_instant_that_is_not_refused_has_a_date(tmp_path, mixed, epoch, years, year):
+    (tmp_path / "mixed.toml").write_text(MIXED.replace("2026-03-20", epoch))
+    result = graph(load_topology(tmp_path / "mixed.toml"), years * 365.25 * 86_400.0)
+    assert result["utc"].startswith(year)

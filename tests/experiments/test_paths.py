@@ -6,7 +6,7 @@ import networkx
 import numpy as np
 import pytest
 
-from lasermesh.errors import UserError
+from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments.graphs import graph
 from lasermesh.experiments.paths import all_pairs, paths, read_pairs, row_of, sample_times
 from lasermesh.routing import Policy
@@ -174,8 +174,16 @@ def test_samples_are_taken_before_the_end_and_at_least_once(start_s, duration_s,
     ("times", "words"),
     [
         ((0.0, -1.0, 1.0), "the duration must not be negative"),
-        ((0.0, 1.0, 0.0), "the step must be longer than 0 s"),
-        ((0.0, 1.0, -1.0), "the step must be longer than 0 s"),
+        ((0.0, 1.0, 0.0), "the step must be at least 1e-06 s"),
+        ((0.0, 1.0, -1.0), "the step must be at least 1e-06 s"),
+        ((0.0, 1.0, 9e-7), "the step must be at least 1e-06 s"),
+        ((0.0, 1e9, 1e-9), "the step must be at least 1e-06 s"),
+        ((0.0, 1e300, 1e-300), "the end must be within 100 years of the topology's epoch"),
+        ((1e308, 1e308, 1.0), "the start must be within 100 years"),
+        ((-3.2e9, 1.0, 1.0), "the start must be within 100 years"),
+        ((3e9, 3e8, 1.0), "the end must be within 100 years"),
+        ((0.0, 10.000001, 1e-6), "10 s in steps of 1e-06 s are 10,000,001 samples; .* at most 10,000,000"),
+        ((0.0, 1e9, 1.0), "1,000,000,000 samples; there may be at most 10,000,000"),
         ((float("nan"), 1.0, 1.0), "the start must be a number"),
         ((0.0, float("inf"), 1.0), "the duration must be a number"),
     ],
@@ -183,6 +191,11 @@ def test_samples_are_taken_before_the_end_and_at_least_once(start_s, duration_s,
 def test_times_that_make_no_sense_are_refused(times, words):
     with pytest.raises(UserError, match=words):
         sample_times(*times)
+
+
+def test_the_shortest_step_still_gives_different_instants():
+    assert sample_times(0.0, 3e-6, 1e-6) == [0.0, 1e-6, 2e-6]
+    assert len(set(sample_times(8.6e6, 1e-3, 1e-6))) == 1000
 
 
 def test_nodes_are_found_by_name_and_by_row(mesh):
@@ -244,6 +257,16 @@ def test_a_file_that_holds_no_pairs_is_refused(mesh, tmp_path, content):
 def test_a_missing_file_of_pairs_is_named(mesh):
     with pytest.raises(UserError, match=r'there is no file "nowhere\.csv"'):
         read_pairs("nowhere.csv", mesh)
+    with pytest.raises(UserError, match="the name of the file of pairs is empty"):
+        read_pairs("", mesh)
+
+
+def test_a_policy_cannot_shorten_the_round_trip_that_is_reported(planned):
+    def halves(snapshot):
+        snapshot.delay_s[:] *= 0.5
+
+    with pytest.raises(RunFailed, match="read-only"):
+        paths(planned, [("a", "d")], policy=Policy("halves", halves))
 
 
 def test_a_policy_that_leads_in_a_circle_is_warned_of(planned):

@@ -32,7 +32,7 @@ def flows_of(case):
     )
 
 
-def engine_of(case, taps=0, **options):
+def engine_of(case, taps=0, trace=True, **options):
     """An engine that knows the case's links, all tapped as `taps` says, and its tables."""
     engine = PacketEngine(
         case.n_nodes,
@@ -41,7 +41,7 @@ def engine_of(case, taps=0, **options):
         seed=case.seed,
         reroute=case.on_link_down == "reroute",
         framing_bytes=case.framing_bytes,
-        trace=True,
+        trace=trace,
         **options,
     )
     engine.add_links(case.link_from, case.link_to, case.queue_packets, case.queue_bytes, taps)

@@ -1,5 +1,6 @@
 """Policies by name, from a user's file and from installed packages, and what is said when they fail."""
 
+import dataclasses
 import importlib.metadata
 import re
 import sys
@@ -8,7 +9,16 @@ import numpy as np
 import pytest
 
 from lasermesh.errors import RunFailed, UserError
-from lasermesh.routing import POLICIES, compute_table, follow, load_policy, policies
+from lasermesh.routing import (
+    POLICIES,
+    compute_table,
+    follow,
+    load_policy,
+    policies,
+    table_kernels,
+    tree_kernels,
+    trees_towards,
+)
 from tests.reference import routing as reference
 
 LINKS = [(0, 1, 1e6), (1, 2, 2e6), (0, 2, 9e6), (1, 0, 1e6), (2, 1, 2e6), (2, 0, 9e6)]
@@ -71,8 +81,11 @@ def test_the_policies_built_in_are_found_by_name():
 def test_an_unknown_policy_is_refused_with_the_nearest_name():
     with refused('unknown routing policy "shortest-dely"; did you mean "shortest-delay"?'):
         load_policy("shortest-dely")
-    with refused("There are fewest-hops, shortest-delay, or write file.py:function"):
+    choice = "; write one of fewest-hops, shortest-delay, or file.py:function for one of your own"
+    with refused(f'unknown routing policy "xyz"{choice}'):
         load_policy("xyz")
+    with refused(f"the name of the routing policy is empty{choice}"):
+        load_policy("")
 
 
 def test_a_package_can_register_a_policy(monkeypatch):
@@ -146,6 +159,51 @@ def test_two_files_of_one_name_do_not_get_mixed_up(tmp_path):
         write(tmp_path / folder, f"def mine(snapshot):\n    return {folder!r}\n")
     loaded = [load_policy("policy.py:mine", tmp_path / folder) for folder in ("a", "b")]
     assert [policy(None) for policy in loaded] == ["a", "b"]
+
+
+def arrays_of(snapshot):
+    return {name: value for name, value in vars(snapshot).items() if isinstance(value, np.ndarray)}
+
+
+def test_a_policy_cannot_change_what_the_simulation_goes_on_with(tmp_path):
+    snapshot = reference.snapshot_of(3, LINKS, [(0, 2)], load=np.ones(6))
+    before = {name: array.copy() for name, array in arrays_of(snapshot).items()}
+    mine = load_policy(
+        write(tmp_path, "def mine(snapshot):\n    d = snapshot.delay_s\n    d *= 0.5\n"), tmp_path
+    )
+    with pytest.raises(RunFailed, match="raised an error: line 3: ValueError: output array is read-only"):
+        compute_table(mine, snapshot)
+
+    def vandal(seen):
+        assert set(before) <= set(arrays_of(seen))
+        for name in before:
+            with pytest.raises(ValueError, match="read-only"):
+                getattr(seen, name)[...] = 0
+        seen.ends_of_link[...] = 0
+        seen.label_of_flow[...] = 0
+        return policies.fewest_hops(snapshot)
+
+    compute_table(vandal, snapshot)
+    for name, array in before.items():
+        np.testing.assert_array_equal(getattr(snapshot, name), array)
+    assert snapshot.label_of_flow.tolist() == [[0]] and snapshot.ends_of_link.tolist()[0] == [0, 1]
+
+
+def test_a_policy_may_compute_with_what_it_cannot_write():
+    def built_on_another(seen):
+        table, _ = compute_table("shortest-delay", seen)
+        assert follow(seen, table, 0) == [0, 1, 2]
+        trees = trees_towards(dataclasses.replace(seen, delay_s=seen.delay_s * 2.0))
+        np.testing.assert_array_equal(trees.link[:, :, np.newaxis], table.link)
+        np.testing.assert_array_equal(trees.delay_s, 2.0 * trees_towards(seen).delay_s)
+        return table
+
+    table, _ = compute_table(built_on_another, triangle())
+    again, _ = compute_table(lambda seen: seen.previous, dataclasses.replace(triangle(), previous=table))
+    np.testing.assert_array_equal(again.link, table.link)
+    kernels = (tree_kernels.fill_links_by_receiver, table_kernels.survey_flows, table_kernels.fill_routes)
+    for kernel in kernels:
+        assert len(getattr(kernel, "signatures", ())) <= 1
 
 
 def test_a_policy_sees_options_load_and_the_last_table():

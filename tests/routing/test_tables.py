@@ -50,22 +50,33 @@ def test_what_is_no_table_is_refused():
     assert "returned None" in refusal(None)
     assert "returned a list" in refusal([[1, 2]])
     assert "shape (4, 3); must be (4, 2) or (4, 2, 1)" in refusal(np.zeros((4, 3), dtype=int))
-    assert "link has dtype float64" in refusal(right_answer().astype(float))
-    assert "link has dtype bool" in refusal(np.zeros((4, 2), dtype=bool))
-    assert "link has dtype object" in refusal(right_answer().astype(object))
-    assert "link is a list" in refusal(ForwardingTable([[[1]]], np.zeros((3, 1), dtype=int)))
+    assert "returned a link array of dtype float64; must be int32" in refusal(right_answer().astype(float))
+    assert "returned a link array of dtype bool; must be int32" in refusal(np.zeros((4, 2), dtype=bool))
+    assert "returned a link array of dtype object; must be int32" in refusal(right_answer().astype(object))
+    assert "returned link as a list; must be an int32 array" in refusal(
+        ForwardingTable([[[1]]], np.zeros((3, 1), dtype=int))
+    )
+
+
+def test_the_array_of_a_wrong_dtype_is_named():
+    link = right_answer()[:, :, np.newaxis]
+    labels = np.array([[1], [0], [1]])
+    floats = ForwardingTable(link, labels.astype(float))
+    assert refusal(floats).endswith("returned a label_of_flow array of dtype float64; must be int32")
+    floats = ForwardingTable(link, labels, np.zeros((4, 2)))
+    assert refusal(floats).endswith("returned a next_label array of dtype float64; must be int32")
 
 
 def test_nan_is_refused_with_what_to_write_instead():
     answer = right_answer().astype(float)
     answer[0, 0] = np.nan
-    assert "link holds NaN; write -1" in refusal(answer)
+    assert "returned a link array with NaN; write -1" in refusal(answer)
 
 
 def test_numbers_beyond_int32_are_refused():
     answer = right_answer()
     answer[1, 1] = 2**40
-    assert "beyond int32" in refusal(answer)
+    assert "returned a link array with numbers beyond int32" in refusal(answer)
 
 
 def test_links_that_a_node_cannot_use_are_refused():
@@ -86,14 +97,18 @@ def table_of(link, label_of_flow=((1,), (0,), (1,)), next_label=None):
 
 def test_a_forwarding_table_is_checked_like_an_array():
     link = right_answer()[:, :, np.newaxis].tolist()
-    assert "label_of_flow has shape (2, 1); must be (3, n_paths)" in refusal(table_of(link, [[1], [0]]))
-    assert "label_of_flow holds 2; labels are 0 to 1" in refusal(table_of(link, [[1], [2], [0]]))
-    assert "label_of_flow holds -2" in refusal(table_of(link, [[1], [-2], [0]]))
-    assert "label_of_flow leaves a path empty" in refusal(table_of(link, [[-1, 1], [0, 1], [1, -1]]))
-    assert "next_label has shape (1, 2); must be (4, 2)" in refusal(table_of(link, next_label=[[0, 0]]))
-    assert "next_label holds 5" in refusal(table_of(link, next_label=[[0, 5]] * 4))
-    assert "link has shape (3, 2, 1)" in refusal(table_of(link[:3]))
-    assert "link has shape (4, 2, 0)" in refusal(
+    assert "returned a label_of_flow array of shape (2, 1); must be (3, n_paths)" in refusal(
+        table_of(link, [[1], [0]])
+    )
+    assert "label_of_flow array with label 2; labels are 0 to 1" in refusal(table_of(link, [[1], [2], [0]]))
+    assert "label_of_flow array with label -2" in refusal(table_of(link, [[1], [-2], [0]]))
+    assert "leaves a path of label_of_flow empty" in refusal(table_of(link, [[-1, 1], [0, 1], [1, -1]]))
+    assert "returned a next_label array of shape (1, 2); must be (4, 2)" in refusal(
+        table_of(link, next_label=[[0, 0]])
+    )
+    assert "next_label array with label 5" in refusal(table_of(link, next_label=[[0, 5]] * 4))
+    assert "returned a link array of shape (3, 2, 1)" in refusal(table_of(link[:3]))
+    assert "returned a link array of shape (4, 2, 0)" in refusal(
         ForwardingTable(np.zeros((4, 2, 0), int), np.zeros((3, 1), int))
     )
     gap = np.stack([np.full((4, 2), -1), right_answer()], axis=2)

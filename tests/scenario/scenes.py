@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lasermesh.scenario import ScenarioError, check_file
+from lasermesh.scenario import ScenarioError, load
 
 TABLES = Path(__file__).parent / "tables"
 
@@ -53,6 +53,14 @@ def write(folder, text, name="x.toml"):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def check_file(path, sets=()):
+    """Problems and warnings of a scenario, the warnings only where there are no problems."""
+    try:
+        return [], list(load(path, sets).warnings)
+    except ScenarioError as error:
+        return error.problems, []
 
 
 def problems_of(folder, text, sets=()):

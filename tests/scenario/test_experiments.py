@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lasermesh.scenario import Experiment, ScenarioError, Topology, load, load_experiment
+from lasermesh.scenario import Experiment, ScenarioError, Topology, load, load_experiment, load_topology
 from tests.scenario.scenes import BARE, FLOW, TABLES, problems_of, warnings_of, write
 
 TOP = "duration_s = 10.0\n"
@@ -82,6 +82,22 @@ def test_an_experiment_in_place_of_its_topology_is_said_so(tmp_path):
     assert problems_of(tmp_path, 'topology = "other"\n' + TOP + FLOW) == [
         'x.toml:1: topology: "other" holds an experiment, but a topology is wanted'
     ]
+
+
+def test_where_a_topology_is_wanted_an_experiment_gives_its_own(tmp_path):
+    one_file = write(tmp_path, TOP + BARE + FLOW, "one.toml")
+    topology = load_topology(one_file, ["topology.step_s=0.5"])
+    assert (topology.name, topology.step_s, topology.file) == ("one", 0.5, one_file)
+    assert topology.node_names == ("a", "b", "c")
+    assert list(topology.files) == [str(one_file)]
+    assert load_topology(TABLES / "flows.toml").file == TABLES / "nodes.toml"
+    assert load_topology("cities").name == load_experiment("cities").topology.name
+
+
+def test_the_experiment_that_gives_the_topology_is_checked_too(tmp_path):
+    path = write(tmp_path, TOP + BARE + FLOW)
+    with pytest.raises(ScenarioError, match="step_s: unknown key"):
+        load_topology(path, ["step_s=0.5"])
 
 
 def test_the_resolved_experiment_is_json_ready():
@@ -176,8 +192,8 @@ def test_there_is_one_row_for_each_pair():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (('to = "b"', 'to = "a"'), '6: flows[0]: leads from "a" to itself; a flow needs two nodes'),
-        (('to = "b"', 'to = "#0"'), '6: flows[0]: leads from "a" to itself; a flow needs two nodes'),
+        (('to = "b"', 'to = "a"'), '9: flows[0].to: leads from "a" to itself; a flow needs two nodes'),
+        (('to = "b"', 'to = "#0"'), '9: flows[0].to: leads from "a" to itself; a flow needs two nodes'),
         (('to = "b"', 'to = "#3"'), "9: flows[0].to: there is no row 3; rows go from 0 to 2"),
         (
             ('to = "b"', 'to = "bare"'),
@@ -193,11 +209,11 @@ def test_there_is_one_row_for_each_pair():
         (("rate_gbps = 0.1", ""), "6: flows[0].rate_gbps: missing; it is the rate of each flow, in Gbps"),
         (
             ("rate_gbps = 0.1", "rate_gbps = 0"),
-            "10: flows[0].rate_gbps: must be a number from 1e-09 to 1000000 (got",
+            "10: flows[0].rate_gbps: must be a number from 1e-06 to 1000000 (got",
         ),
         (
             ("rate_gbps = 0.1", "rate_gbps = -1"),
-            "10: flows[0].rate_gbps: must be a number from 1e-09 to 1000000 (",
+            "10: flows[0].rate_gbps: must be a number from 1e-06 to 1000000 (",
         ),
         (
             ("rate_gbps = 0.1", "rate_gbps = 1\npacket_bytes = 10"),
@@ -281,7 +297,7 @@ def test_what_is_wrong_with_pairs_is_said(tmp_path, pairs, problem):
         ("from,to\na,b\nb,b\n", 'p.csv:3: leads from "b" to itself; a flow needs two nodes'),
         (
             "from,to,rate_gbps\na,b,0\n",
-            "p.csv:2: rate_gbps: must be a number from 1e-09 to 1000000 (got 0.0)",
+            "p.csv:2: rate_gbps: must be a number from 1e-06 to 1000000 (got 0.0)",
         ),
         ("from,two\na,b\n", 'p.csv:1: there is no column "to"; did you mean "two"?'),
         ("from,to\na,b\na,b\n", 'p.csv:3: "p/a>b" is already the name of the flow at p.csv:2'),
@@ -327,3 +343,9 @@ def test_all_files_of_an_experiment_are_checked_at_once(tmp_path):
         "x.tle",
         "p.csv:2",
     ]
+
+
+def test_a_file_of_pairs_with_rates_in_another_unit_is_refused(tmp_path):
+    write(tmp_path, "from,to,rate_mbps\na,b,5\n", "p.csv")
+    flow = FLOW.replace('from = "a"\nto = "b"', 'pairs = "p.csv"')
+    assert problems_of(tmp_path, TOP + BARE + flow) == ["p.csv:1: rate_mbps: write rate_gbps, in gbps"]

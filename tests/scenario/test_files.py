@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lasermesh.scenario import ScenarioError, check_file, load, load_experiment, load_topology
-from tests.scenario.scenes import TABLES, refuses, write
+from lasermesh.scenario import ScenarioError, load, load_experiment, load_topology
+from tests.scenario.scenes import TABLES, check_file, refuses, write
 
 
 @pytest.mark.parametrize("load_any", [load, load_topology, load_experiment])

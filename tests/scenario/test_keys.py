@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 
-from lasermesh.scenario import check_file
 from lasermesh.scenario.experiment import Experiment, Flow, Packets, Routing
 from lasermesh.scenario.fields import (
     Choice,
@@ -30,7 +29,7 @@ from lasermesh.scenario.topology import (
     TerminalUse,
     Topology,
 )
-from tests.scenario.scenes import TABLES
+from tests.scenario.scenes import TABLES, check_file
 
 # File with a good example of every key, the dataclasses of the table, and where the table stands in the file.
 EXAMPLES = [

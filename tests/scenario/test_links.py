@@ -181,6 +181,36 @@ def test_a_grid_must_have_the_terminals_it_needs(tmp_path, planes, slots, more, 
         ]
 
 
+def test_grid_rules_must_share_the_terminals(tmp_path):
+    ring, across = GRID + "offsets = [[0, 1]]\n", GRID + "offsets = [[1, 0]]\n"
+    text = MINI + ONE_GROUP + USE.format(3) + ring
+    assert problems_of(tmp_path, text) == []
+    # In a grid of all, the ring is made a second time and needs nothing more.
+    for grids in (across, GRID):
+        assert problems_of(tmp_path, text + grids) == [
+            "x.toml:19: links[1]: this grid and those before it need 4 terminals on a satellite, "
+            'but those of "w" have 3'
+        ]
+    assert problems_of(tmp_path, text + ring + "wrap = false\n") == []
+    assert problems_of(tmp_path, text.replace("count = 3", "count = 4") + across) == []
+
+
+def test_what_one_grid_needs_too_much_is_reported_once(tmp_path):
+    text = MINI + ONE_GROUP + USE.format(3) + GRID
+    assert len(problems_of(tmp_path, text + GRID)) == 1
+
+
+def test_a_rate_above_that_of_the_terminals_is_warned_of(tmp_path):
+    text = MINI + ONE_GROUP + USE.format(4) + TOKYO
+    assert warnings_of(tmp_path, text + GRID.replace("10", "25")) == []
+    assert warnings_of(tmp_path, text + GRID.replace("10", "25.5")) == [
+        'x.toml:21: links[0].rate_gbps: 25.5 has no effect on "w": its terminals have 25 Gbps, '
+        "and in a grid the lesser rate counts"
+    ]
+    # A ground rule's rate is that of a radio of its own.
+    assert warnings_of(tmp_path, text + GROUND.replace("10", "100")) == []
+
+
 def test_rules_are_not_blamed_for_groups_that_could_not_be_read(tmp_path):
     text = ONE_GROUP.replace("planes = 4", "planes = 0") + TOKYO.replace("lat_deg = 35.7", "lat_deg = 99")
     assert len(problems_of(tmp_path, text + GRID + 'satellites = "w"\n' + GROUND)) == 2
@@ -247,3 +277,12 @@ def test_what_is_wrong_with_a_plan_is_said(tmp_path, rows, problem):
 def test_contacts_that_meet_do_not_overlap(tmp_path):
     write(tmp_path, "from,to,start_s,stop_s,rate_bps,owlt_s\na,b,5,6,1e9,0\na,b,0,5,1e9,0\n", "x.csv")
     assert problems_of(tmp_path, BARE + PLAN) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [("owlt_ms", "owlt_ms: write owlt_s, in s"), ("owlt", 'owlt: unknown column; did you mean "owlt_s"?')],
+)
+def test_a_plan_with_light_times_in_another_unit_is_refused(tmp_path, column, message):
+    write(tmp_path, f"from,to,start_s,stop_s,rate_bps,{column}\na,b,0,5,1e9,3\n", "x.csv")
+    assert problems_of(tmp_path, BARE + PLAN) == [f"x.csv:1: {message}"]

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lasermesh.scenario import Problem, ScenarioError, check_file, load, load_experiment
-from tests.scenario.scenes import BARE, FLOW, GRID, ONE_GROUP, problems_of, write
+from lasermesh.scenario import Problem, ScenarioError, load, load_experiment
+from tests.scenario.scenes import BARE, FLOW, GRID, ONE_GROUP, check_file, problems_of, write
 
 # The two files of the design's section 9, with its three mistakes on the lines where it has them.
 CITIES = """topology = "starlink-gen1"

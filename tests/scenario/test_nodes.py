@@ -2,8 +2,8 @@
 
 import pytest
 
-from lasermesh.scenario import check_file, load_topology
-from tests.scenario.scenes import GRID, ONE_GROUP, TOKYO, problems_of, write
+from lasermesh.scenario import load_topology
+from tests.scenario.scenes import GRID, ONE_GROUP, TOKYO, check_file, problems_of, write
 
 ELEMENTS = """
 epoch = 2026-08-11T12:00:00Z
@@ -93,6 +93,19 @@ def test_names_are_padded_to_the_widest_index(tmp_path):
 )
 def test_what_is_wrong_with_a_pattern_is_said(tmp_path, change, problem):
     assert problem in problems_of(tmp_path, changed(ONE_GROUP, change) + GRID)
+
+
+def test_a_mean_motion_may_not_be_that_of_an_orbit_below_the_lowest_altitude(tmp_path):
+    # n = 1.2362e-3 rad/s, a = (398600.8 / n^2)^(1/3) = 6389.1 km; at 6478.137 km it is 16.6506 rev/day.
+    def with_mean_motion(rev_per_day):
+        return changed(ONE_GROUP, ("altitude_km = 1200.0", f"mean_motion_rev_per_day = {rev_per_day}")) + GRID
+
+    assert problems_of(tmp_path, with_mean_motion(17)) == [
+        "x.toml:8: satellites[0].mean_motion_rev_per_day: is that of an altitude of 10.9 km, "
+        "which must be at least 100 km (got 17)"
+    ]
+    assert problems_of(tmp_path, with_mean_motion(16.650)) == []
+    assert len(problems_of(tmp_path, with_mean_motion(16.651))) == 1
 
 
 def test_a_pattern_may_not_be_all_vacant(tmp_path):
@@ -206,6 +219,29 @@ def test_sites_come_from_a_file_with_columns_in_any_order(tmp_path):
     assert [site.name for site in sites] == ["São Paulo", "Lagos"]
     assert [site.mask_deg for site in sites] == [None, 25.0]
     assert sites[1].lat_deg == 6.5
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("height_km", "height_km: write height_m, in m"),
+        ("Mask_rad", "Mask_rad: write mask_deg, in deg"),
+        ("maskdeg", 'maskdeg: unknown column; did you mean "mask_deg"?'),
+        ("height", 'height: unknown column; did you mean "height_m"?'),
+        ("HEIGHT_M", 'HEIGHT_M: unknown column; did you mean "height_m"?'),
+    ],
+)
+def test_a_column_that_seems_meant_for_an_absent_one_is_refused(tmp_path, column, message):
+    write(tmp_path, f"name,lat_deg,lon_deg,{column}\nA,1,2,3\n", "x.csv")
+    assert problems_of(tmp_path, SITES) == [f"x.csv:1: {message}"]
+
+
+def test_other_columns_are_ignored(tmp_path):
+    others = "gid,ecef_wgs72_x_m,ecef_wgs72_y_m,kind,latitude,lat_rad,country,length_m,beam_deg,"
+    write(tmp_path, f"name,lat_deg,lon_deg,{others}\nA,1,2,,,,,,,,,,\n", "x.csv")
+    assert problems_of(tmp_path, SITES) == []
+    write(tmp_path, "name,lat_deg,lon_deg,height_m,height_km,heights_m\nA,1,2,3000,3,\n", "x.csv")
+    assert problems_of(tmp_path, SITES) == []
 
 
 def test_shipped_sites_are_found_by_name(tmp_path):

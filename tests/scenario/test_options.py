@@ -2,8 +2,8 @@
 
 import pytest
 
-from lasermesh.scenario import check_file, load_experiment, load_topology
-from tests.scenario.scenes import TABLES, problems_of, write
+from lasermesh.scenario import load_experiment, load_topology
+from tests.scenario.scenes import TABLES, check_file, problems_of, write
 
 
 def experiment_with(*sets, file="flows.toml"):
@@ -109,6 +109,14 @@ def test_a_whole_table_or_item_may_be_replaced():
 )
 def test_what_is_wrong_with_an_option_names_it(option, problem):
     assert problems_with(option) == [f"--set {option}: {problem}"]
+
+
+@pytest.mark.parametrize(("option", "key"), [("flows.f.to=a", "to"), ("flows[0].from=b", "from")])
+def test_ends_that_an_option_made_the_same_are_the_options_fault(tmp_path, option, key):
+    text = 'duration_s = 1\n[topology]\n[[topology.satellites]]\nname = "g"\nfixed = ["a", "b"]\n'
+    flow = '[[flows]]\nname = "f"\nfrom = "a"\nto = "b"\nrate_gbps = 1\n'
+    (problem,) = problems_of(tmp_path, text + flow, [option])
+    assert problem.startswith(f"--set {option}: flows[0].{key}: leads from ")
 
 
 def test_no_terminal_is_made_by_a_slip():

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from lasermesh.scenario import ScenarioError, load_topology
+from lasermesh.scenario import load_topology
 from tests.scenario.scenes import GRID, ONE_GROUP, TABLES, TOKYO, problems_of, warnings_of, write
 
 
@@ -145,6 +145,8 @@ def test_a_topology_is_frozen():
         topology.step_s = 2.0
 
 
-def test_an_experiment_in_place_of_a_topology_is_said_so():
-    with pytest.raises(ScenarioError, match="holds an experiment, but a topology is wanted"):
-        load_topology(TABLES / "flows.toml")
+def test_a_seed_is_warned_of_while_nothing_is_random(tmp_path):
+    assert warnings_of(tmp_path, "seed = 0\n" + ONE_GROUP + GRID) == []
+    assert warnings_of(tmp_path, "seed = 7\n" + ONE_GROUP + GRID) == [
+        "x.toml:1: seed: changes nothing: so far, nothing in a topology is random"
+    ]

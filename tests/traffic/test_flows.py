@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lasermesh.errors import UserError
 from lasermesh.scenario import load_experiment
 from lasermesh.traffic.flows import UNTIL_THE_END_PS, flows_from_rows, flows_of_experiment
 from lasermesh.traffic.kinds import CONSTANT, POISSON, SCRIPT
@@ -169,6 +170,7 @@ def test_scale_multiplies_rates_and_stretches_the_interval_in_which_phases_are_d
     assert scaled.size_bytes.tolist() == plain.size_bytes.tolist()
 
 
-def test_scaled_rate_is_never_zero(load):
-    flows = flows_of_experiment(load(scale=1e-6, sets=("flows.many.rate_gbps=0.000001",)))
-    assert flows.rate_bps[:3].tolist() == [1, 1, 1]
+@pytest.mark.parametrize(("scale", "rate_gbps"), [(1e-6, 1e-5), (1e6, 1e3)])
+def test_scale_that_leaves_no_usable_rate_is_refused(load, scale, rate_gbps):
+    with pytest.raises(UserError, match=r"packets\.scale = .* rates must be 1e-06 to 1e\+06 Gbps"):
+        flows_of_experiment(load(scale=scale, sets=(f"flows.many.rate_gbps={rate_gbps}",)))

@@ -55,39 +55,39 @@ from lasermesh.units import NONE
 
 
 @inline_kernel
-def drop(e, worker, node, now, cause, created, ident, word):
+def drop(dropped, flows, taps, workers, control, worker, node, now, cause, created, ident, word):
     """Count a packet that goes no further."""
-    e.dropped[worker * len(e.flows) + (ident >> SEQUENCE_BITS), cause] += 1
-    if e.control[O_TRACE]:
-        add_tap(e, worker, now, TAP_DROPPED + cause, node, created, ident, word)
+    dropped[worker * len(flows) + (ident >> SEQUENCE_BITS), cause] += 1
+    if control[O_TRACE]:
+        add_tap(taps, workers, worker, now, TAP_DROPPED + cause, node, created, ident, word)
 
 
 @inline_kernel
-def set_rate(e, link, rate_bps):
+def set_rate(links, link, rate_bps):
     """Put a rate in force for packets taken from now on."""
-    e.links[link, X_RATE] = rate_bps
+    links[link, X_RATE] = rate_bps
     exact = BITS_TIMES_PS_PER_S % rate_bps == 0
-    e.links[link, X_PS_PER_BYTE] = BITS_TIMES_PS_PER_S // rate_bps if exact else 0
+    links[link, X_PS_PER_BYTE] = BITS_TIMES_PS_PER_S // rate_bps if exact else 0
 
 
 @inline_kernel
-def stop_link(e, worker, link, now):
+def stop_link(links, workers, next_chunk, worker, link, now):
     """Take a link down: what has not left is cut off the ring; the caller has seen to those packets."""
-    x = e.links
+    x = links
     if x[link, X_BUSY]:
-        e.links[link, L_BUSY] -= x[link, X_FREE] - now
+        links[link, L_BUSY] -= x[link, X_FREE] - now
     if x[link, X_WRITTEN] != x[link, X_SENT_COUNT]:
         position = x[link, X_SENT]
         tail = x[link, X_TAIL]
         last = ~tail if tail < 0 else tail >> CHUNK_BITS
         chunk = position >> CHUNK_BITS
         if chunk != last:
-            following = e.next_chunk[chunk]
+            following = next_chunk[chunk]
             while following != last:
-                behind = e.next_chunk[following]
-                give_chunk(e, worker, following)
+                behind = next_chunk[following]
+                give_chunk(workers, next_chunk, worker, following)
                 following = behind
-            give_chunk(e, worker, last)
+            give_chunk(workers, next_chunk, worker, last)
         x[link, X_TAIL] = position
         x[link, X_WRITTEN] = x[link, X_SENT_COUNT]
     x[link, X_BUSY] = 0
@@ -98,37 +98,37 @@ def stop_link(e, worker, link, now):
 
 
 @inline_kernel
-def keep(e, worker, node, position):
+def keep(nodes, packets, workers, next_chunk, worker, node, position):
     """Copy a packet that a stopped link left behind into its node's store."""
-    n = e.nodes[node, N_KEPT_COUNT]
-    last = e.nodes[node, N_KEPT_LAST]
+    n = nodes[node, N_KEPT_COUNT]
+    last = nodes[node, N_KEPT_LAST]
     if n == 0 or (last + 1) & CHUNK_MASK == 0:
-        chunk = take_chunk(e, worker)
+        chunk = take_chunk(workers, next_chunk, worker)
         if n == 0:
-            e.nodes[node, N_KEPT] = chunk << CHUNK_BITS
+            nodes[node, N_KEPT] = chunk << CHUNK_BITS
         else:
-            e.next_chunk[last >> CHUNK_BITS] = chunk
+            next_chunk[last >> CHUNK_BITS] = chunk
         last = (chunk << CHUNK_BITS) - 1
     last += 1
     for column in range(4):
-        e.packets[last, column] = e.packets[position, column]
-    e.nodes[node, N_KEPT_LAST] = last
-    e.nodes[node, N_KEPT_COUNT] = n + 1
+        packets[last, column] = packets[position, column]
+    nodes[node, N_KEPT_LAST] = last
+    nodes[node, N_KEPT_COUNT] = n + 1
 
 
 @inline_kernel
-def pass_kept(e, worker, node):
+def pass_kept(nodes, workers, next_chunk, worker, node):
     """Move on from the first packet in a node's store; whether there is another."""
-    position = e.nodes[node, N_KEPT]
-    e.nodes[node, N_KEPT_COUNT] -= 1
-    more = e.nodes[node, N_KEPT_COUNT] > 0
+    position = nodes[node, N_KEPT]
+    nodes[node, N_KEPT_COUNT] -= 1
+    more = nodes[node, N_KEPT_COUNT] > 0
     if (position + 1) & CHUNK_MASK and more:
-        e.nodes[node, N_KEPT] = position + 1
+        nodes[node, N_KEPT] = position + 1
         return True
     chunk = position >> CHUNK_BITS
     if more:
-        e.nodes[node, N_KEPT] = e.next_chunk[chunk] << CHUNK_BITS
-    give_chunk(e, worker, chunk)
+        nodes[node, N_KEPT] = next_chunk[chunk] << CHUNK_BITS
+    give_chunk(workers, next_chunk, worker, chunk)
     return more
 
 
@@ -166,17 +166,30 @@ def apply_changes(e, worker, node, row, now):
             position = e.links[subject, X_SENT]
             for k in range(e.links[subject, X_WRITTEN] - e.links[subject, X_SENT_COUNT]):
                 if k > 0:
-                    position = position_after(e, position)
+                    position = position_after(e.next_chunk, position)
                 if e.control[O_REROUTE]:
-                    keep(e, worker, node, position)
+                    keep(e.nodes, e.packets, e.workers, e.next_chunk, worker, node, position)
                 else:
                     e.links[subject, L_DROPPED_LINK_DOWN] += 1
                     created = e.packets[position, P_CREATED]
                     ident = e.packets[position, P_IDENT]
-                    drop(e, worker, node, now, LINK_DOWN, created, ident, e.packets[position, P_WORD])
-            stop_link(e, worker, subject, now)
+                    drop(
+                        e.dropped,
+                        e.flows,
+                        e.taps,
+                        e.workers,
+                        e.control,
+                        worker,
+                        node,
+                        now,
+                        LINK_DOWN,
+                        created,
+                        ident,
+                        e.packets[position, P_WORD],
+                    )
+            stop_link(e.links, e.workers, e.next_chunk, worker, subject, now)
         else:
             if kind == CHANGE_START:
                 e.links[subject, X_FREE] = now
-            set_rate(e, subject, e.changes[change, G_RATE])
+            set_rate(e.links, subject, e.changes[change, G_RATE])
     return end

@@ -52,33 +52,33 @@ HIGH_WORD = 2**61
 
 
 @inline_kernel
-def next_size(e, flow):
+def next_size(flows, mixes, control, flow):
     """Bytes of the packet that a flow sends next."""
-    s = e.flows
+    s = flows
     if s[flow, S_SIZE]:
         return s[flow, S_SIZE]
     row = s[flow, S_MIX]
     sequence = s[flow, S_SEQUENCE]
     if s[flow, S_KIND] == SCRIPT:
-        return e.mixes[row + sequence, M_SIZE]
+        return mixes[row + sequence, M_SIZE]
     last = s[flow, S_MIX_END] - 1
-    target = draw_unit(e.control[O_SEED], PACKET_SIZE, flow, sequence) * float(e.mixes[last, M_WEIGHT])
-    while row < last and e.mixes[row, M_WEIGHT] <= target:
+    target = draw_unit(control[O_SEED], PACKET_SIZE, flow, sequence) * float(mixes[last, M_WEIGHT])
+    while row < last and mixes[row, M_WEIGHT] <= target:
         row += 1
-    return e.mixes[row, M_SIZE]
+    return mixes[row, M_SIZE]
 
 
 @hot_kernel
-def poisson_gap_ps(e, flow, sequence):
+def poisson_gap_ps(flow_floats, control, flow, sequence):
     """Exponential time between the packet before this one and this one, at least 1 ps."""
-    unit = draw_unit(e.control[O_SEED], INTERARRIVAL, flow, sequence)
-    return max(1, math.floor(-math.log(unit) * e.flow_floats[flow, F_MEAN_GAP_PS] + 0.5))
+    unit = draw_unit(control[O_SEED], INTERARRIVAL, flow, sequence)
+    return max(1, math.floor(-math.log(unit) * flow_floats[flow, F_MEAN_GAP_PS] + 0.5))
 
 
 @inline_kernel
-def count_sent(e, flow, size):
+def count_sent(flows, flow_floats, mixes, control, flow, size):
     """Move a flow on by one packet: its counters, and when the next one is sent (rule 7)."""
-    s = e.flows
+    s = flows
     sequence = s[flow, S_SEQUENCE] + 1
     s[flow, S_SEQUENCE] = sequence
     s[flow, S_BYTES_SENT] += size
@@ -97,9 +97,9 @@ def count_sent(e, flow, size):
         s[flow, S_REST] = rest
         following = whole + (1 if rest > 0 else 0)
     elif s[flow, S_KIND] == POISSON:
-        following = s[flow, S_NEXT] + poisson_gap_ps(e, flow, sequence)
+        following = s[flow, S_NEXT] + poisson_gap_ps(flow_floats, control, flow, sequence)
     elif s[flow, S_MIX] + sequence < s[flow, S_MIX_END]:
-        following = e.mixes[s[flow, S_MIX] + sequence, M_TIME]
+        following = mixes[s[flow, S_MIX] + sequence, M_TIME]
     else:
         following = NEVER
     if following >= s[flow, S_STOP]:
@@ -116,14 +116,14 @@ def latency_bin(latency_ps):
 
 
 @inline_kernel
-def deliver(e, now, created, ident, word):
+def deliver(flows, flow_floats, histogram, now, created, ident, word):
     """Count a packet at its destination."""
     flow = ident >> SEQUENCE_BITS
     sequence = ident & SEQUENCE_MASK
-    k = e.flows
+    k = flows
     latency = now - created
     k[flow, K_BYTES] += (word >> SIZE_SHIFT) & SIZE_MASK
-    k[flow, K_HOPS] += e.flows[flow, S_HOP_LIMIT] - ((word >> HOP_SHIFT) & 0xFF) + 1
+    k[flow, K_HOPS] += flows[flow, S_HOP_LIMIT] - ((word >> HOP_SHIFT) & 0xFF) + 1
     if latency < k[flow, K_LATENCY_MIN]:
         k[flow, K_LATENCY_MIN] = latency
     if latency > k[flow, K_LATENCY_MAX]:
@@ -133,11 +133,11 @@ def deliver(e, now, created, ident, word):
         total -= HIGH_WORD
         k[flow, K_LATENCY_SUM_HIGH] += 1
     k[flow, K_LATENCY_SUM] = total
-    e.histogram[flow, latency_bin(latency)] += 1
+    histogram[flow, latency_bin(latency)] += 1
     if k[flow, K_DELIVERED] > 0:
         # Interarrival jitter, RFC 3550 section 6.4.1.
         difference = abs(float(latency - k[flow, K_LAST_LATENCY]))
-        e.flow_floats[flow, F_JITTER_PS] += (difference - e.flow_floats[flow, F_JITTER_PS]) / 16.0
+        flow_floats[flow, F_JITTER_PS] += (difference - flow_floats[flow, F_JITTER_PS]) / 16.0
     k[flow, K_DELIVERED] += 1
     k[flow, K_LAST_LATENCY] = latency
     # Type-P-Reordered, RFC 4737 section 3.

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.compiled import COMPILED
-from lasermesh.errors import RunFailed
 from lasermesh.packets import state, tap_records
 from lasermesh.packets.arrays import aligned, grown, offsets_of
 from lasermesh.packets.counters import LinkDrain, read_flow_counters
 from lasermesh.packets.domains import LONG_ENOUGH_PS, form_domains
+from lasermesh.packets.pool import CHUNK_BYTES, ChunkPool
 from lasermesh.packets.pool_kernels import collect_chunks, spread_chunks
 from lasermesh.packets.setup import first_state
-from lasermesh.packets.state import CHUNK, NEVER, NO_RING
+from lasermesh.packets.state import NEVER, NO_RING
 from lasermesh.packets.tables import TableSlots
 from lasermesh.packets.window_kernels import advance
 from lasermesh.traffic.flows import flows_from_rows
@@ -22,7 +22,6 @@ from lasermesh.units import PS_PER_S
 FIRST_CHUNKS = 4096
 FIRST_TAPS = 64
 MOST_TAPS = 1 << 15  # of one worker, unless a single window makes more
-PACKET_BYTES = 32
 # Below this many packets a window, one worker is faster than several that wait for each other.
 FEW_PACKETS_PER_WINDOW = 100
 # Running out of chunks once in so many windows costs nothing that matters.
@@ -92,7 +91,7 @@ class PacketEngine:
         self._longest_window_ps = longest_window_ps or NEVER
         self._domain_delay_ps = domain_delay_ps
         self._domain_share = domain_share
-        self._memory_limit_bytes = memory_limit_bytes
+        self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes)
         self._drain = LinkDrain()
         self._slots = TableSlots()
         self._active_workers = self.threads
@@ -104,7 +103,7 @@ class PacketEngine:
             state.O_FRAMING: framing_bytes,
             state.O_TRACE: trace,
         }
-        self._e = first_state(n_nodes, flows, self.threads, self.end_ps, options, FIRST_CHUNKS, FIRST_TAPS)
+        self._e = first_state(n_nodes, flows, self.threads, self.end_ps, options, self._chunks, FIRST_TAPS)
 
     # -- what the engine is told ------------------------------------------------------------------
 
@@ -314,7 +313,7 @@ class PacketEngine:
     @property
     def peak_packet_bytes(self):
         """Most memory that packets in rings have taken, whole chunks counted."""
-        return self.peak_chunks * (CHUNK * PACKET_BYTES + 4)
+        return self.peak_chunks * CHUNK_BYTES
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -373,30 +372,11 @@ class PacketEngine:
         if needed > 0:
             free = collect_chunks(rows, self._e.next_chunk)
             if grow or len(free) < max(len(self._e.next_chunk) // 8, 2 * needed):
-                free = self._more_chunks(free, needed)
+                free = np.concatenate([self._chunks.grow(needed, len(free)), free])
+                self._e = self._e._replace(packets=self._chunks.packets)
             spread_chunks(rows[: self._active_workers], self._e.next_chunk, free)
         rows[:, state.V_NEEDED_CHUNKS] = 0
         rows[:, state.V_NEEDED_TAPS] = 0
-
-    def _more_chunks(self, free, needed):
-        """Twice as many chunks, or as many as memory allows; those that are free then."""
-        e, have = self._e, len(self._e.next_chunk)
-        total = 2 * (have + needed)
-        limit = self._memory_limit_bytes
-        if limit is not None:
-            total = max(have, min(total, limit // (CHUNK * PACKET_BYTES)))
-            if total - have + len(free) < needed:
-                raise RunFailed(
-                    f"packets in flight need more than the {limit / 1e9:.1f} GB of memory that there is; "
-                    "fewer or slower flows, or packets.scale below 1, would do"
-                )
-        try:
-            # In place: a copy would need the memory of both.
-            e.packets.resize((total * CHUNK, 4), refcheck=False)
-            e.next_chunk.resize(total, refcheck=False)
-        except MemoryError:
-            raise RunFailed("packets in flight need more memory than there is") from None
-        return np.concatenate([np.arange(have, total, dtype=np.int32), free])
 
 
 def warm_up():

@@ -62,103 +62,103 @@ BITS_TIMES_PS_PER_S = 8_000_000_000_000
 
 
 @inline_kernel
-def take_chunk(e, worker):
+def take_chunk(workers, next_chunk, worker):
     """A free chunk of this worker, which must have one."""
-    chunk = e.workers[worker, V_FREE_CHUNK]
-    e.workers[worker, V_FREE_CHUNK] = e.next_chunk[chunk]
-    e.workers[worker, V_FREE_COUNT] -= 1
+    chunk = workers[worker, V_FREE_CHUNK]
+    workers[worker, V_FREE_CHUNK] = next_chunk[chunk]
+    workers[worker, V_FREE_COUNT] -= 1
     return chunk
 
 
 @inline_kernel
-def give_chunk(e, worker, chunk):
+def give_chunk(workers, next_chunk, worker, chunk):
     """Put a chunk on this worker's list of free ones."""
-    e.next_chunk[chunk] = e.workers[worker, V_FREE_CHUNK]
-    e.workers[worker, V_FREE_CHUNK] = chunk
-    e.workers[worker, V_FREE_COUNT] += 1
+    next_chunk[chunk] = workers[worker, V_FREE_CHUNK]
+    workers[worker, V_FREE_CHUNK] = chunk
+    workers[worker, V_FREE_COUNT] += 1
 
 
 @inline_kernel
-def append(e, worker, link):
+def append(links, workers, next_chunk, worker, link):
     """Position for one more packet at the tail of a ring."""
-    tail = e.links[link, X_TAIL]
+    tail = links[link, X_TAIL]
     if tail < 0:
-        chunk = take_chunk(e, worker)
+        chunk = take_chunk(workers, next_chunk, worker)
         if tail == NO_RING:
-            e.links[link, R_POSITION] = chunk << CHUNK_BITS
+            links[link, R_POSITION] = chunk << CHUNK_BITS
         else:
-            e.next_chunk[~tail] = chunk
+            next_chunk[~tail] = chunk
         tail = chunk << CHUNK_BITS
     following = tail + 1
     if following & CHUNK_MASK == 0:
         following = ~(tail >> CHUNK_BITS)
-    e.links[link, X_TAIL] = following
-    e.links[link, X_WRITTEN] += 1
+    links[link, X_TAIL] = following
+    links[link, X_WRITTEN] += 1
     return tail
 
 
 @inline_kernel
-def position_after(e, position):
+def position_after(next_chunk, position):
     """Position of the packet behind this one, which must have been written."""
     if (position + 1) & CHUNK_MASK:
         return position + 1
-    return e.next_chunk[position >> CHUNK_BITS] << CHUNK_BITS
+    return next_chunk[position >> CHUNK_BITS] << CHUNK_BITS
 
 
 @inline_kernel
-def release_empty_ring(e, worker, link):
+def release_empty_ring(links, workers, next_chunk, worker, link):
     """Give back the chunks of a ring whose every packet has been read."""
-    position = e.links[link, R_POSITION]
-    tail = e.links[link, X_TAIL]
+    position = links[link, R_POSITION]
+    tail = links[link, X_TAIL]
     chunk = ~position if position < 0 else position >> CHUNK_BITS
     last = ~tail if tail < 0 else tail >> CHUNK_BITS
     while chunk != last:
-        following = e.next_chunk[chunk]
-        give_chunk(e, worker, chunk)
+        following = next_chunk[chunk]
+        give_chunk(workers, next_chunk, worker, chunk)
         chunk = following
-    give_chunk(e, worker, last)
-    e.links[link, X_TAIL] = NO_RING
+    give_chunk(workers, next_chunk, worker, last)
+    links[link, X_TAIL] = NO_RING
 
 
 @inline_kernel
-def add_tap(e, worker, time_ps, kind, place, created, ident, word):
+def add_tap(taps, workers, worker, time_ps, kind, place, created, ident, word):
     """Record one event; the caller has made sure of room."""
-    row = e.workers[worker, V_TAPS]
-    e.taps[row, T_TIME] = time_ps
-    e.taps[row, T_KIND] = kind
-    e.taps[row, T_PLACE] = place
-    e.taps[row, T_IDENT] = ident
-    e.taps[row, T_WORD] = word
-    e.taps[row, T_CREATED] = created
-    e.workers[worker, V_TAPS] = row + 1
+    row = workers[worker, V_TAPS]
+    taps[row, T_TIME] = time_ps
+    taps[row, T_KIND] = kind
+    taps[row, T_PLACE] = place
+    taps[row, T_IDENT] = ident
+    taps[row, T_WORD] = word
+    taps[row, T_CREATED] = created
+    workers[worker, V_TAPS] = row + 1
 
 
 @inline_kernel
-def serialization_ps(e, link, size):
+def serialization_ps(links, control, link, size):
     """Time on the wire (packet model, rule 4)."""
-    per_byte = e.links[link, X_PS_PER_BYTE]
+    per_byte = links[link, X_PS_PER_BYTE]
     if per_byte > 0:
-        return (size + e.control[O_FRAMING]) * per_byte
-    rate = e.links[link, X_RATE]
-    return max(1, ((size + e.control[O_FRAMING]) * BITS_TIMES_PS_PER_S + rate - 1) // rate)
+        return (size + control[O_FRAMING]) * per_byte
+    rate = links[link, X_RATE]
+    return max(1, ((size + control[O_FRAMING]) * BITS_TIMES_PS_PER_S + rate - 1) // rate)
 
 
 @inline_kernel
-def light_time_ps(e, link, leaves):
+def light_time_ps(links, control, link, leaves):
     """Propagation delay of a last bit that leaves at this instant (packet model, rule 5)."""
-    d0 = e.links[link, X_DELAY_START]
-    d1 = e.links[link, X_DELAY_END]
+    d0 = links[link, X_DELAY_START]
+    d1 = links[link, X_DELAY_END]
     if d0 == d1:
         return int(float(d0))  # what the formula gives, also above 2**53
-    t0 = e.control[C_STEP_START]
-    t1 = e.control[C_STEP_END]
+    t0 = control[C_STEP_START]
+    t1 = control[C_STEP_END]
     return math.floor(float(d0) + float(d1 - d0) * (float(leaves - t0) / float(t1 - t0)))
 
 
 @inline_kernel
 def stamp(e, worker, link, position, leaves, size):
     """Let the last bit of a packet leave: its arrival is known from here on."""
-    arrival = leaves + light_time_ps(e, link, leaves)
+    arrival = leaves + light_time_ps(e.links, e.control, link, leaves)
     if arrival < e.links[link, X_LAST_ARRIVAL]:
         arrival = e.links[link, X_LAST_ARRIVAL]
     e.links[link, X_LAST_ARRIVAL] = arrival
@@ -167,7 +167,8 @@ def stamp(e, worker, link, position, leaves, size):
     e.links[link, L_BYTES] += size
     if e.links[link, X_TAPS] & TAP_OUT:
         add_tap(
-            e,
+            e.taps,
+            e.workers,
             worker,
             leaves,
             TAP_OUT,
@@ -204,12 +205,12 @@ def settle(e, worker, link, now, take):
             x[link, X_BUSY] = 0
             if x[link, X_WRITTEN] == x[link, X_SENT_COUNT]:
                 return DONE
-            position = position_after(e, position)
+            position = position_after(e.next_chunk, position)
             x[link, X_SENT] = position
         if leaves == now and not take:
             return DONE
         size = (e.packets[position, P_WORD] >> SIZE_SHIFT) & SIZE_MASK
-        duration = serialization_ps(e, link, size)
+        duration = serialization_ps(e.links, e.control, link, size)
         x[link, X_WAITING] -= 1
         x[link, X_WAITING_BYTES] -= size
         x[link, X_FREE] = leaves + duration
@@ -227,9 +228,9 @@ def join(e, worker, link, now, horizon, created, ident, word):
     size = (word >> SIZE_SHIFT) & SIZE_MASK
     unsent = x[link, X_WRITTEN] - x[link, X_SENT_COUNT]
     if unsent == 0 and x[link, X_FREE] <= now:
-        duration = serialization_ps(e, link, size)
+        duration = serialization_ps(e.links, e.control, link, size)
         leaves = now + duration
-        position = append(e, worker, link)
+        position = append(e.links, e.workers, e.next_chunk, worker, link)
         e.packets[position, P_CREATED] = created
         e.packets[position, P_IDENT] = ident
         e.packets[position, P_WORD] = word
@@ -245,7 +246,7 @@ def join(e, worker, link, now, horizon, created, ident, word):
     if x[link, X_WAITING] >= x[link, X_LIMIT_PACKETS] or waiting_bytes > x[link, X_LIMIT_BYTES]:
         e.links[link, L_DROPPED_QUEUE] += 1
         return False
-    position = append(e, worker, link)
+    position = append(e.links, e.workers, e.next_chunk, worker, link)
     e.packets[position, P_CREATED] = created
     e.packets[position, P_IDENT] = ident
     e.packets[position, P_WORD] = word

@@ -72,34 +72,60 @@ KEPT = -1
 
 
 @inline_kernel
-def outgoing_link(e, node, ident, word):
+def outgoing_link(nodes, tables, flows, control, node, ident, word):
     """Link that the table in force here names for a packet, NONE if none (design: routing, labels)."""
-    slot = e.nodes[node, N_TABLE]
+    slot = nodes[node, N_TABLE]
     label = word & LABEL_MASK
-    if label >= e.control[O_LABELS]:
+    if label >= control[O_LABELS]:
         return NONE
-    n_choices = e.control[O_CHOICES]
+    n_choices = control[O_CHOICES]
     if n_choices == 1:
-        return e.tables[slot, node, label]
+        return tables[slot, node, label]
     first = label * n_choices
     usable = 0
-    while usable < n_choices and e.tables[slot, node, first + usable] != NONE:
+    while usable < n_choices and tables[slot, node, first + usable] != NONE:
         usable += 1
     if usable == 0:
         return NONE
-    return e.tables[slot, node, first + e.flows[ident >> SEQUENCE_BITS, S_CHOICE] % usable]
+    return tables[slot, node, first + flows[ident >> SEQUENCE_BITS, S_CHOICE] % usable]
 
 
 @inline_kernel
 def forward(e, worker, node, now, horizon, take, created, ident, word):
     """Rule 2 from the table on: a packet joins its outgoing link or is dropped. SHORT: nothing done."""
-    link = outgoing_link(e, node, ident, word)
+    link = outgoing_link(e.nodes, e.tables, e.flows, e.control, node, ident, word)
     if link < 0:
-        drop(e, worker, node, now, NO_ROUTE, created, ident, word)
+        drop(
+            e.dropped,
+            e.flows,
+            e.taps,
+            e.workers,
+            e.control,
+            worker,
+            node,
+            now,
+            NO_ROUTE,
+            created,
+            ident,
+            word,
+        )
         return DONE
     if e.links[link, X_RATE] == 0:
         e.links[link, L_DROPPED_LINK_DOWN] += 1
-        drop(e, worker, node, now, LINK_DOWN, created, ident, word)
+        drop(
+            e.dropped,
+            e.flows,
+            e.taps,
+            e.workers,
+            e.control,
+            worker,
+            node,
+            now,
+            LINK_DOWN,
+            created,
+            ident,
+            word,
+        )
         return DONE
     if settle(e, worker, link, now, take) == SHORT:
         return SHORT
@@ -109,30 +135,30 @@ def forward(e, worker, node, now, horizon, take, created, ident, word):
         if label != NONE:
             word = (word & ~LABEL_MASK) | label
     if not join(e, worker, link, now, horizon, created, ident, word):
-        drop(e, worker, node, now, QUEUE, created, ident, word)
+        drop(e.dropped, e.flows, e.taps, e.workers, e.control, worker, node, now, QUEUE, created, ident, word)
     return DONE
 
 
 @inline_kernel
-def has_room(e, worker):
+def has_room(workers, worker):
     """Whether one more packet can be handled, whatever becomes of it."""
-    if e.workers[worker, V_FREE_CHUNK] < 0:
-        e.workers[worker, V_NEEDED_CHUNKS] = 1
+    if workers[worker, V_FREE_CHUNK] < 0:
+        workers[worker, V_NEEDED_CHUNKS] = 1
         return False
-    if e.workers[worker, V_TAPS] + 4 > e.workers[worker, V_TAPS_END]:
-        e.workers[worker, V_NEEDED_TAPS] = 64
+    if workers[worker, V_TAPS] + 4 > workers[worker, V_TAPS_END]:
+        workers[worker, V_NEEDED_TAPS] = 64
         return False
     return True
 
 
 @inline_kernel
-def own_word(e, node, flow, size):
+def own_word(flows, nodes, label_of_flow, node, flow, size):
     """The last word of a flow's next packet; NONE if the table in force knows no label for it."""
-    label = e.label_of_flow[e.nodes[node, N_TABLE], flow]
+    label = label_of_flow[nodes[node, N_TABLE], flow]
     if label < 0:
         return NONE
-    hop_limit = e.flows[flow, S_HOP_LIMIT]
-    return label | (size << SIZE_SHIFT) | (hop_limit << HOP_SHIFT) | (e.flows[flow, S_CLASS] << CLASS_SHIFT)
+    hop_limit = flows[flow, S_HOP_LIMIT]
+    return label | (size << SIZE_SHIFT) | (hop_limit << HOP_SHIFT) | (flows[flow, S_CLASS] << CLASS_SHIFT)
 
 
 @inline_kernel
@@ -146,7 +172,7 @@ def gather(e, worker, node, limit, kept_time):
     first = e.nodes[node, N_IN]
     n_in = e.nodes[node, N_IN_END] - first
     for stream in range(n_in):
-        time = head_time(e, worker, e.lists[first + stream])
+        time = head_time(e.links, e.packets, e.workers, e.next_chunk, worker, e.lists[first + stream])
         if time < limit:
             sift_up(e.heap, top, n, time, stream)
             n += 1
@@ -182,18 +208,31 @@ def run_streams(e, worker, node, limit, kept_time):
         elif stream != KEPT:
             link = e.lists[first_in + stream]
         while now < bound:
-            if not has_room(e, worker):
+            if not has_room(e.workers, worker):
                 return SHORT
             onward = True
             size = 0
             if flow != NONE:
-                size = next_size(e, flow)
+                size = next_size(e.flows, e.mixes, e.control, flow)
                 created = now
                 # Without compilation an int32 stays one, and 40 bits are too many for it.
                 ident = (np.int64(flow) << SEQUENCE_BITS) | e.flows[flow, S_SEQUENCE]
-                word = own_word(e, node, flow, size)
+                word = own_word(e.flows, e.nodes, e.label_of_flow, node, flow, size)
                 if word == NONE:
-                    drop(e, worker, node, now, NO_ROUTE, created, ident, size << SIZE_SHIFT)
+                    drop(
+                        e.dropped,
+                        e.flows,
+                        e.taps,
+                        e.workers,
+                        e.control,
+                        worker,
+                        node,
+                        now,
+                        NO_ROUTE,
+                        created,
+                        ident,
+                        size << SIZE_SHIFT,
+                    )
                     onward = False
             else:
                 position = e.links[link, R_POSITION] if link != NONE else e.nodes[node, N_KEPT]
@@ -202,12 +241,25 @@ def run_streams(e, worker, node, limit, kept_time):
                 word = e.packets[position, P_WORD]
                 if link != NONE:
                     if e.lists[ident >> SEQUENCE_BITS] == node:
-                        deliver(e, now, created, ident, word)
+                        deliver(e.flows, e.flow_floats, e.histogram, now, created, ident, word)
                         if e.control[O_TRACE]:
-                            add_tap(e, worker, now, TAP_DELIVERED, node, created, ident, word)
+                            add_tap(e.taps, e.workers, worker, now, TAP_DELIVERED, node, created, ident, word)
                         onward = False
                     elif (word >> HOP_SHIFT) & 0xFF == 1:
-                        drop(e, worker, node, now, HOP_LIMIT, created, ident, word)
+                        drop(
+                            e.dropped,
+                            e.flows,
+                            e.taps,
+                            e.workers,
+                            e.control,
+                            worker,
+                            node,
+                            now,
+                            HOP_LIMIT,
+                            created,
+                            ident,
+                            word,
+                        )
                         onward = False
                     else:
                         word -= 1 << HOP_SHIFT
@@ -215,12 +267,22 @@ def run_streams(e, worker, node, limit, kept_time):
                 return SHORT
             e.workers[worker, V_HANDLED] += 1
             if flow != NONE:
-                now = count_sent(e, flow, size)
+                now = count_sent(e.flows, e.flow_floats, e.mixes, e.control, flow, size)
             elif link != NONE:
                 if e.links[link, X_TAPS] & TAP_IN:
-                    add_tap(e, worker, now, TAP_IN, link, created, ident, e.packets[position, P_WORD])
-                now = pass_head(e, worker, link)
-            elif not pass_kept(e, worker, node):
+                    add_tap(
+                        e.taps,
+                        e.workers,
+                        worker,
+                        now,
+                        TAP_IN,
+                        link,
+                        created,
+                        ident,
+                        e.packets[position, P_WORD],
+                    )
+                now = pass_head(e.links, e.packets, e.workers, e.next_chunk, worker, link)
+            elif not pass_kept(e.nodes, e.workers, e.next_chunk, worker, node):
                 now = NEVER
         if now < limit:
             e.heap[top, 0] = now
@@ -260,7 +322,7 @@ def earliest(e, worker, node):
     """When this node has something to do next."""
     time = NEVER
     for row in range(e.nodes[node, N_IN], e.nodes[node, N_IN_END]):
-        time = min(time, head_time(e, worker, e.lists[row]))
+        time = min(time, head_time(e.links, e.packets, e.workers, e.next_chunk, worker, e.lists[row]))
     for row in range(e.nodes[node, N_FLOW], e.nodes[node, N_FLOW_END]):
         time = min(time, e.flows[e.lists[row], S_NEXT])
     for row in range(e.nodes[node, N_OUT], e.nodes[node, N_OUT_END]):

@@ -29,38 +29,38 @@ from lasermesh.units import NONE
 
 
 @inline_kernel
-def head_position(e, worker, link):
+def head_position(links, workers, next_chunk, worker, link):
     """Position of the next packet to read, which must be published; gives back a chunk that has been read."""
-    position = e.links[link, R_POSITION]
+    position = links[link, R_POSITION]
     if position < 0:
         chunk = ~position
-        position = e.next_chunk[chunk] << CHUNK_BITS
-        give_chunk(e, worker, chunk)
-        e.links[link, R_POSITION] = position
+        position = next_chunk[chunk] << CHUNK_BITS
+        give_chunk(workers, next_chunk, worker, chunk)
+        links[link, R_POSITION] = position
     return position
 
 
 @inline_kernel
-def head_time(e, worker, link):
+def head_time(links, packets, workers, next_chunk, worker, link):
     """When the next packet of an incoming link arrives; NEVER if none is published."""
-    if load_acquire(e.links, link * LINK_COLUMNS + R_PUBLISHED) == e.links[link, R_COUNT]:
+    if load_acquire(links, link * LINK_COLUMNS + R_PUBLISHED) == links[link, R_COUNT]:
         return NEVER
-    return e.packets[head_position(e, worker, link), P_TIME]
+    return packets[head_position(links, workers, next_chunk, worker, link), P_TIME]
 
 
 @inline_kernel
-def pass_head(e, worker, link):
+def pass_head(links, packets, workers, next_chunk, worker, link):
     """Move on from the packet at the head of an incoming link; when the one behind it arrives, or NEVER."""
-    position = e.links[link, R_POSITION]
-    count = e.links[link, R_COUNT] + 1
+    position = links[link, R_POSITION]
+    count = links[link, R_COUNT] + 1
     if (position + 1) & CHUNK_MASK:
-        e.links[link, R_POSITION] = position + 1
+        links[link, R_POSITION] = position + 1
     else:
-        e.links[link, R_POSITION] = ~(position >> CHUNK_BITS)
-    store_release(e.links, link * LINK_COLUMNS + R_COUNT, count)
-    if load_acquire(e.links, link * LINK_COLUMNS + R_PUBLISHED) == count:
+        links[link, R_POSITION] = ~(position >> CHUNK_BITS)
+    store_release(links, link * LINK_COLUMNS + R_COUNT, count)
+    if load_acquire(links, link * LINK_COLUMNS + R_PUBLISHED) == count:
         return NEVER
-    return e.packets[head_position(e, worker, link), P_TIME]
+    return packets[head_position(links, workers, next_chunk, worker, link), P_TIME]
 
 
 @inline_kernel
@@ -87,5 +87,5 @@ def publish(e, worker, node, now):
                 e.domains[e.nodes[receiver, N_DOMAIN], D_WAKE + e.workers[worker, V_PARITY]] = 1
                 woke = 1
         elif load_acquire(e.links, link * LINK_COLUMNS + R_COUNT) == e.links[link, X_WRITTEN]:
-            release_empty_ring(e, worker, link)
+            release_empty_ring(e.links, e.workers, e.next_chunk, worker, link)
     return woke

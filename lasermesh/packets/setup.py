@@ -8,13 +8,13 @@ from lasermesh.packets.causes import N_CAUSES
 from lasermesh.packets.endpoint_kernels import poisson_gap_ps
 from lasermesh.packets.latency_bins import N_BINS
 from lasermesh.packets.pool_kernels import spread_chunks
-from lasermesh.packets.state import CHUNK, NEVER, Engine
+from lasermesh.packets.state import NEVER, Engine
 from lasermesh.traffic.kinds import CONSTANT, POISSON, SCRIPT
 from lasermesh.traffic.random_kernels import FLOW_HASH, draw
 from lasermesh.units import NONE, PS_PER_S
 
 
-def first_state(n_nodes, flows, n_workers, end_ps, options, first_chunks, first_taps):
+def first_state(n_nodes, flows, n_workers, end_ps, options, chunks, first_taps):
     """An engine without links and tables, its sources ready for their first packets.
 
     `options` are entries of `control` by column.
@@ -33,8 +33,8 @@ def first_state(n_nodes, flows, n_workers, end_ps, options, first_chunks, first_
     sizes = flows.size_bytes
     e = Engine(
         control=control,
-        packets=np.empty((first_chunks * CHUNK, 4), np.int64),
-        next_chunk=np.empty(first_chunks, np.int32),
+        packets=chunks.packets,
+        next_chunk=chunks.next_chunk,
         links=aligned((0, state.LINK_COLUMNS)),
         flows=rows,
         flow_floats=np.zeros((n_flows, 2)),
@@ -51,7 +51,7 @@ def first_state(n_nodes, flows, n_workers, end_ps, options, first_chunks, first_
         label_of_flow=np.full((1, n_flows), NONE, np.int32),
         taps=np.zeros((n_workers * first_taps, state.TAP_COLUMNS), np.int64),
     )
-    spread_chunks(workers, e.next_chunk, np.arange(first_chunks, dtype=np.int32))
+    spread_chunks(workers, e.next_chunk, np.arange(len(chunks.next_chunk), dtype=np.int32))
     start_sources(e, flows, end_ps)
     return e
 
@@ -83,7 +83,7 @@ def start_sources(e, flows, end_ps):
             weights = flows.size_weight[sizes]
             mean_size = float((flows.size_bytes[sizes] * weights).sum()) / float(weights.sum())
             e.flow_floats[flow, state.F_MEAN_GAP_PS] = mean_size * 8e12 / float(flows.rate_bps[flow])
-            begin += poisson_gap_ps(e, flow, 0)
+            begin += poisson_gap_ps(e.flow_floats, e.control, flow, 0)
         elif flows.kind[flow] == SCRIPT:
             begin = int(flows.size_time_ps[sizes.start]) if sizes.stop > sizes.start else NEVER
         s[flow, state.S_NEXT] = begin if begin < s[flow, state.S_STOP] else NEVER

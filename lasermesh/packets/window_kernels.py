@@ -39,20 +39,20 @@ from lasermesh.units import NONE
 
 
 @inline_kernel
-def domain_next(e, domain):
+def domain_next(domains, nodes, lists, domain):
     """When a domain has something to do next."""
     time = NEVER
-    for row in range(e.domains[domain, D_FIRST], e.domains[domain, D_END]):
-        time = min(time, e.nodes[e.lists[row], N_NEXT])
+    for row in range(domains[domain, D_FIRST], domains[domain, D_END]):
+        time = min(time, nodes[lists[row], N_NEXT])
     return time
 
 
 @inline_kernel
-def look_again(e, domain, now):
+def look_again(domains, nodes, lists, domain, now):
     """Have the nodes of a domain look at their streams from `now` on: packets were published to one."""
-    for row in range(e.domains[domain, D_FIRST], e.domains[domain, D_END]):
-        node = e.lists[row]
-        e.nodes[node, N_NEXT] = min(e.nodes[node, N_NEXT], now)
+    for row in range(domains[domain, D_FIRST], domains[domain, D_END]):
+        node = lists[row]
+        nodes[node, N_NEXT] = min(nodes[node, N_NEXT], now)
 
 
 @inline_kernel
@@ -87,7 +87,7 @@ def step_domain(e, worker, domain, start, end):
             woke |= answer
         if now == end:
             return woke
-        upcoming = domain_next(e, domain)
+        upcoming = domain_next(e.domains, e.nodes, e.lists, domain)
         if upcoming > now and not alone:
             now = min(upcoming, end)
             continue
@@ -97,36 +97,6 @@ def step_domain(e, worker, domain, start, end):
             if (alone or e.nodes[node, N_NEXT] < until) and step_node(e, worker, node, until) == SHORT:
                 return NONE
         now = until
-
-
-@inline_kernel
-def step_worker(e, worker, start, end, parity, verdict):
-    """One window of one worker: its domains that have something to do, and its verdict on them."""
-    status = DONE
-    upcoming = NEVER
-    woke = 0
-    e.workers[worker, V_PARITY] = parity
-    for row in range(e.workers[worker, V_DOMAIN], e.workers[worker, V_DOMAIN_END]):
-        domain = e.lists[row]
-        time = e.domains[domain, D_NEXT]
-        # A last bit that leaves at `end` itself still leaves in this step, so `<=`.
-        if time <= end or e.domains[domain, D_WAKE + 1 - parity]:
-            if e.domains[domain, D_WAKE + 1 - parity]:
-                look_again(e, domain, start)
-            before = e.workers[worker, V_HANDLED]
-            answer = step_domain(e, worker, domain, start, end)
-            e.domains[domain, D_WORK] += e.workers[worker, V_HANDLED] - before
-            if answer == NONE:
-                status = SHORT
-                break
-            woke |= answer
-            e.domains[domain, D_WAKE + 1 - parity] = 0
-            time = domain_next(e, domain)
-            e.domains[domain, D_NEXT] = time
-        upcoming = min(upcoming, time)
-    e.workers[worker, verdict + V_STATUS] = status
-    e.workers[worker, verdict + V_NEXT] = upcoming
-    e.workers[worker, verdict + V_WOKE] = woke
 
 
 @hot_kernel
@@ -150,9 +120,29 @@ def advance(e, worker, n_workers, until, most_windows):
             end = start + min(until - start, e.control[C_LOOKAHEAD])
         rounds += 1
         verdict = V_VERDICT + (rounds & 1) * V_VERDICT_COLUMNS
-        step_worker(e, worker, start, end, parity, verdict)
-        wait_for_all(e.control, n_workers, rounds)
+        e.workers[worker, verdict + V_STATUS] = DONE
+        e.workers[worker, verdict + V_WOKE] = 0
+        e.workers[worker, V_PARITY] = parity
         upcoming = NEVER
+        for row in range(e.workers[worker, V_DOMAIN], e.workers[worker, V_DOMAIN_END]):
+            domain = e.lists[row]
+            woken = e.domains[domain, D_WAKE + 1 - parity]
+            # A last bit that leaves at `end` itself still leaves in this window, so `<=`.
+            if woken or e.domains[domain, D_NEXT] <= end:
+                if woken:
+                    look_again(e.domains, e.nodes, e.lists, domain, start)
+                before = e.workers[worker, V_HANDLED]
+                answer = step_domain(e, worker, domain, start, end)
+                e.domains[domain, D_WORK] += e.workers[worker, V_HANDLED] - before
+                if answer == NONE:
+                    e.workers[worker, verdict + V_STATUS] = SHORT
+                    break
+                e.workers[worker, verdict + V_WOKE] |= answer
+                e.domains[domain, D_WAKE + 1 - parity] = 0
+                e.domains[domain, D_NEXT] = domain_next(e.domains, e.nodes, e.lists, domain)
+            upcoming = min(upcoming, e.domains[domain, D_NEXT])
+        e.workers[worker, verdict + V_NEXT] = upcoming
+        wait_for_all(e.control, n_workers, rounds)
         woke = unfinished
         for other in range(n_workers):
             if e.workers[other, verdict + V_STATUS] != DONE:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from lasermesh.results import Contacts
-from lasermesh.traffic.flows import scaled_rates_bps
 from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 
 
@@ -11,33 +10,27 @@ class ContactLog:
     """Follows the link graph from step to step and writes each contact once it is over.
 
     A contact is an uninterrupted time in which a link is up at one rate.
-
-    Parameters
-    ----------
-    links : LinkEngine
-    scale : float
-        What the run multiplies all rates by.
     """
 
-    def __init__(self, links, scale=1.0):
+    def __init__(self, links):
         self._links = links
-        self._scale = scale
         self._since_s = np.zeros(0)
         self._rate_bps = np.zeros(0, np.int64)
         self._first = None
 
-    def note(self, graph, writer):
-        """Compare a step's link graph with the one before, and write the contacts that have ended."""
-        n = len(self._links.links.from_node)
+    def note(self, t_s, rate_bps, writer):
+        """Compare the links of a step with those before, and write the contacts that have ended.
+
+        `rate_bps`: int64 (n_links,), by link id, 0 where a link is down.
+        """
+        n = len(rate_bps)
         self._since_s = np.concatenate([self._since_s, np.zeros(n - len(self._since_s))])
         self._rate_bps = np.concatenate([self._rate_bps, np.zeros(n - len(self._rate_bps), np.int64)])
         if self._first is None:
-            self._first = graph.t_s
-        rate_bps = np.zeros(n, np.int64)
-        rate_bps[graph.link] = scaled_rates_bps(graph.rate_bps, self._scale)
+            self._first = t_s
         changed = np.flatnonzero(rate_bps != self._rate_bps)
-        self._write(changed[self._rate_bps[changed] > 0], graph.t_s, False, writer)
-        self._since_s[changed] = graph.t_s
+        self._write(changed[self._rate_bps[changed] > 0], t_s, False, writer)
+        self._since_s[changed] = t_s
         self._rate_bps = rate_bps
 
     def close(self, end_s, writer):

@@ -49,6 +49,8 @@ class LinkFeed:
     ----------
     graph : LinkGraph
         Of the step that was begun last.
+    rate_bps : int64 array, shape (n_links,)
+        By link id, in that step; 0 where a link is down.
     longest_miss_m : float
         How far a range, linear in time within its step, has been off in the middle of a step.
     """
@@ -62,7 +64,7 @@ class LinkFeed:
         self._watch = watch  # called with ends, kinds and rates of new links, returns their taps
         self._step = None
         self._limits = queue_limits_of(experiment)
-        self._rate_bps = np.zeros(0, np.int64)  # of links that are up, 0 of the others
+        self.rate_bps = np.zeros(0, np.int64)
         self._ever_up = np.zeros(0, bool)
         self._hash = hashlib.sha256()
 
@@ -95,14 +97,14 @@ class LinkFeed:
         """Let the engine begin the step that was looked at."""
         self._engine.begin_step(self._step)
 
-    def rates_and_limits(self):
-        """Rate and queue limit in bytes of every link, by id; 0 where a link is down."""
-        limits = np.zeros(len(self._rate_bps), np.int64)
+    def limits_bytes(self):
+        """Queue limit of every link in that step, by id; of no meaning where a link is down."""
+        limits = np.zeros(len(self.rate_bps), np.int64)
         rule = self._links.links.rule
         for index, of_rule in enumerate(self._limits):
             mine = rule == index
-            limits[mine] = of_rule.at(self._rate_bps[mine], self._experiment.packets.scale)[1]
-        return self._rate_bps, limits
+            limits[mine] = of_rule.at(self.rate_bps[mine], self._experiment.packets.scale)[1]
+        return limits
 
     def _add_new_links(self, ids, rate_bps):
         """Tell the engine of links that the contacts room has numbered since the last step."""
@@ -116,12 +118,12 @@ class LinkFeed:
         taps = self._watch(table.from_node[rows], table.to_node[rows], table.kind[rows], rate_of[rows])
         self._engine.add_links(table.from_node[rows], table.to_node[rows], NO_LIMIT, NO_LIMIT, taps)
         new = np.zeros(len(table.from_node) - known, np.int64)
-        self._rate_bps = np.concatenate([self._rate_bps, new])
+        self.rate_bps = np.concatenate([self.rate_bps, new])
         self._ever_up = np.concatenate([self._ever_up, new.astype(bool)])
 
     def _changes(self, ids, rate_bps, start_ps):
         """Links that stop, start or change rate against the step before, as the engine wants them."""
-        before = self._rate_bps
+        before = self.rate_bps
         after = np.zeros_like(before)
         after[ids] = rate_bps
         changed = np.flatnonzero(before != after)
@@ -132,7 +134,7 @@ class LinkFeed:
             links = np.concatenate([start, rate])
             links = links[self._links.links.rule[links] == index]
             self._engine.set_limits(links, *limits.at(after[links], self._experiment.packets.scale))
-        self._rate_bps = after
+        self.rate_bps = after
         self._ever_up[start] = True
         links = np.concatenate([stop, start, rate])
         kind = np.repeat(

@@ -148,7 +148,7 @@ class Simulation:
         )
         self._feed = LinkFeed(experiment, self._links, self.engine, self._watch)
         self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
-        self._contacts = ContactLog(self._links, experiment.packets.scale)
+        self._contacts = ContactLog(self._links)
         self._totals = LinkTotals()
         self._table = None
         self._new_paths = None  # of a table that was just computed, not yet written
@@ -204,7 +204,7 @@ class Simulation:
         """All steps of the run, one after the other, of which the first has been begun."""
         index = 0
         while True:
-            self._contacts.note(self._feed.graph, folder.contacts)
+            self._contacts.note(self._feed.graph.t_s, self._feed.rate_bps, folder.contacts)
             if self._new_paths is not None:
                 folder.paths.write(self._new_paths)
                 self._new_paths = None
@@ -273,7 +273,7 @@ class Simulation:
 
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""
-        rates, limits = self._feed.rates_and_limits()
+        rates, limits = self._feed.rate_bps, self._feed.limits_bytes()
         in_flight = memory.packets_in_flight(self.flows, routes, rates, limits)
         memory.refuse_what_cannot_fit(
             memory.estimate_bytes(len(self._names), len(rates), self.flows, in_flight)

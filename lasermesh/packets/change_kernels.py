@@ -6,8 +6,10 @@ from lasermesh.packets.link_kernels import (
     BITS_TIMES_PS_PER_S,
     add_tap,
     give_chunk,
+    give_chunks,
     position_after,
     settle,
+    tail_chunk,
     take_chunk,
 )
 from lasermesh.packets.state import (
@@ -55,11 +57,11 @@ from lasermesh.units import NONE
 
 
 @inline_kernel
-def drop(dropped, flows, taps, workers, control, worker, node, now, cause, created, ident, word):
+def drop(e, worker, node, now, cause, created, ident, word):
     """Count a packet that goes no further."""
-    dropped[worker * len(flows) + (ident >> SEQUENCE_BITS), cause] += 1
-    if control[O_TRACE]:
-        add_tap(taps, workers, worker, now, TAP_DROPPED + cause, node, created, ident, word)
+    e.dropped[worker * len(e.flows) + (ident >> SEQUENCE_BITS), cause] += 1
+    if e.control[O_TRACE]:
+        add_tap(e, worker, now, TAP_DROPPED + cause, node, created, ident, word)
 
 
 @inline_kernel
@@ -73,28 +75,21 @@ def set_rate(links, link, rate_bps):
 @inline_kernel
 def stop_link(links, workers, next_chunk, worker, link, now):
     """Take a link down: what has not left is cut off the ring; the caller has seen to those packets."""
-    x = links
-    if x[link, X_BUSY]:
-        links[link, L_BUSY] -= x[link, X_FREE] - now
-    if x[link, X_WRITTEN] != x[link, X_SENT_COUNT]:
-        position = x[link, X_SENT]
-        tail = x[link, X_TAIL]
-        last = ~tail if tail < 0 else tail >> CHUNK_BITS
+    if links[link, X_BUSY]:
+        links[link, L_BUSY] -= links[link, X_FREE] - now
+    if links[link, X_WRITTEN] != links[link, X_SENT_COUNT]:
+        position = links[link, X_SENT]
         chunk = position >> CHUNK_BITS
+        last = tail_chunk(links, link)
         if chunk != last:
-            following = next_chunk[chunk]
-            while following != last:
-                behind = next_chunk[following]
-                give_chunk(workers, next_chunk, worker, following)
-                following = behind
-            give_chunk(workers, next_chunk, worker, last)
-        x[link, X_TAIL] = position
-        x[link, X_WRITTEN] = x[link, X_SENT_COUNT]
-    x[link, X_BUSY] = 0
-    x[link, X_WAITING] = 0
-    x[link, X_WAITING_BYTES] = 0
-    x[link, X_RATE] = 0
-    x[link, X_FREE] = now
+            give_chunks(workers, next_chunk, worker, next_chunk[chunk], last)
+        links[link, X_TAIL] = position
+        links[link, X_WRITTEN] = links[link, X_SENT_COUNT]
+    links[link, X_BUSY] = 0
+    links[link, X_WAITING] = 0
+    links[link, X_WAITING_BYTES] = 0
+    links[link, X_RATE] = 0
+    links[link, X_FREE] = now
 
 
 @inline_kernel
@@ -174,11 +169,7 @@ def apply_changes(e, worker, node, row, now):
                     created = e.packets[position, P_CREATED]
                     ident = e.packets[position, P_IDENT]
                     drop(
-                        e.dropped,
-                        e.flows,
-                        e.taps,
-                        e.workers,
-                        e.control,
+                        e,
                         worker,
                         node,
                         now,

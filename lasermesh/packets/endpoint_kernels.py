@@ -54,14 +54,13 @@ HIGH_WORD = 2**61
 @inline_kernel
 def next_size(flows, mixes, control, flow):
     """Bytes of the packet that a flow sends next."""
-    s = flows
-    if s[flow, S_SIZE]:
-        return s[flow, S_SIZE]
-    row = s[flow, S_MIX]
-    sequence = s[flow, S_SEQUENCE]
-    if s[flow, S_KIND] == SCRIPT:
+    if flows[flow, S_SIZE]:
+        return flows[flow, S_SIZE]
+    row = flows[flow, S_MIX]
+    sequence = flows[flow, S_SEQUENCE]
+    if flows[flow, S_KIND] == SCRIPT:
         return mixes[row + sequence, M_SIZE]
-    last = s[flow, S_MIX_END] - 1
+    last = flows[flow, S_MIX_END] - 1
     target = draw_unit(control[O_SEED], PACKET_SIZE, flow, sequence) * float(mixes[last, M_WEIGHT])
     while row < last and mixes[row, M_WEIGHT] <= target:
         row += 1
@@ -78,33 +77,32 @@ def poisson_gap_ps(flow_floats, control, flow, sequence):
 @inline_kernel
 def count_sent(flows, flow_floats, mixes, control, flow, size):
     """Move a flow on by one packet: its counters, and when the next one is sent (rule 7)."""
-    s = flows
-    sequence = s[flow, S_SEQUENCE] + 1
-    s[flow, S_SEQUENCE] = sequence
-    s[flow, S_BYTES_SENT] += size
-    if s[flow, S_KIND] == CONSTANT:
-        if s[flow, S_SIZE]:
-            whole = s[flow, S_WHOLE] + s[flow, S_STEP_WHOLE]
-            rest = s[flow, S_REST] + s[flow, S_STEP_REST]
+    sequence = flows[flow, S_SEQUENCE] + 1
+    flows[flow, S_SEQUENCE] = sequence
+    flows[flow, S_BYTES_SENT] += size
+    if flows[flow, S_KIND] == CONSTANT:
+        if flows[flow, S_SIZE]:
+            whole = flows[flow, S_WHOLE] + flows[flow, S_STEP_WHOLE]
+            rest = flows[flow, S_REST] + flows[flow, S_STEP_REST]
         else:
             work = size * BITS_TIMES_PS_PER_S
-            whole = s[flow, S_WHOLE] + work // s[flow, S_RATE]
-            rest = s[flow, S_REST] + work % s[flow, S_RATE]
-        if rest >= s[flow, S_RATE]:
-            rest -= s[flow, S_RATE]
+            whole = flows[flow, S_WHOLE] + work // flows[flow, S_RATE]
+            rest = flows[flow, S_REST] + work % flows[flow, S_RATE]
+        if rest >= flows[flow, S_RATE]:
+            rest -= flows[flow, S_RATE]
             whole += 1
-        s[flow, S_WHOLE] = whole
-        s[flow, S_REST] = rest
+        flows[flow, S_WHOLE] = whole
+        flows[flow, S_REST] = rest
         following = whole + (1 if rest > 0 else 0)
-    elif s[flow, S_KIND] == POISSON:
-        following = s[flow, S_NEXT] + poisson_gap_ps(flow_floats, control, flow, sequence)
-    elif s[flow, S_MIX] + sequence < s[flow, S_MIX_END]:
-        following = mixes[s[flow, S_MIX] + sequence, M_TIME]
+    elif flows[flow, S_KIND] == POISSON:
+        following = flows[flow, S_NEXT] + poisson_gap_ps(flow_floats, control, flow, sequence)
+    elif flows[flow, S_MIX] + sequence < flows[flow, S_MIX_END]:
+        following = mixes[flows[flow, S_MIX] + sequence, M_TIME]
     else:
         following = NEVER
-    if following >= s[flow, S_STOP]:
+    if following >= flows[flow, S_STOP]:
         following = NEVER
-    s[flow, S_NEXT] = following
+    flows[flow, S_NEXT] = following
     return following
 
 
@@ -120,28 +118,27 @@ def deliver(flows, flow_floats, histogram, now, created, ident, word):
     """Count a packet at its destination."""
     flow = ident >> SEQUENCE_BITS
     sequence = ident & SEQUENCE_MASK
-    k = flows
     latency = now - created
-    k[flow, K_BYTES] += (word >> SIZE_SHIFT) & SIZE_MASK
-    k[flow, K_HOPS] += flows[flow, S_HOP_LIMIT] - ((word >> HOP_SHIFT) & 0xFF) + 1
-    if latency < k[flow, K_LATENCY_MIN]:
-        k[flow, K_LATENCY_MIN] = latency
-    if latency > k[flow, K_LATENCY_MAX]:
-        k[flow, K_LATENCY_MAX] = latency
-    total = k[flow, K_LATENCY_SUM] + latency
+    flows[flow, K_BYTES] += (word >> SIZE_SHIFT) & SIZE_MASK
+    flows[flow, K_HOPS] += flows[flow, S_HOP_LIMIT] - ((word >> HOP_SHIFT) & 0xFF) + 1
+    if latency < flows[flow, K_LATENCY_MIN]:
+        flows[flow, K_LATENCY_MIN] = latency
+    if latency > flows[flow, K_LATENCY_MAX]:
+        flows[flow, K_LATENCY_MAX] = latency
+    total = flows[flow, K_LATENCY_SUM] + latency
     while total >= HIGH_WORD:
         total -= HIGH_WORD
-        k[flow, K_LATENCY_SUM_HIGH] += 1
-    k[flow, K_LATENCY_SUM] = total
+        flows[flow, K_LATENCY_SUM_HIGH] += 1
+    flows[flow, K_LATENCY_SUM] = total
     histogram[flow, latency_bin(latency)] += 1
-    if k[flow, K_DELIVERED] > 0:
+    if flows[flow, K_DELIVERED] > 0:
         # Interarrival jitter, RFC 3550 section 6.4.1.
-        difference = abs(float(latency - k[flow, K_LAST_LATENCY]))
+        difference = abs(float(latency - flows[flow, K_LAST_LATENCY]))
         flow_floats[flow, F_JITTER_PS] += (difference - flow_floats[flow, F_JITTER_PS]) / 16.0
-    k[flow, K_DELIVERED] += 1
-    k[flow, K_LAST_LATENCY] = latency
+    flows[flow, K_DELIVERED] += 1
+    flows[flow, K_LAST_LATENCY] = latency
     # Type-P-Reordered, RFC 4737 section 3.
-    if sequence < k[flow, K_NEXT_SEQUENCE]:
-        k[flow, K_REORDERED] += 1
+    if sequence < flows[flow, K_NEXT_SEQUENCE]:
+        flows[flow, K_REORDERED] += 1
     else:
-        k[flow, K_NEXT_SEQUENCE] = sequence + 1
+        flows[flow, K_NEXT_SEQUENCE] = sequence + 1

@@ -92,6 +92,7 @@ class PacketEngine:
         self._domain_delay_ps = domain_delay_ps
         self._domain_share = domain_share
         self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes)
+        self._flows_by_source = np.argsort(flows.source, kind="stable")
         self._drain = LinkDrain()
         self._slots = TableSlots()
         self._active_workers = self.threads
@@ -169,7 +170,7 @@ class PacketEngine:
             self.flows.destination,
             links[np.lexsort((links, sender, receiver))],
             links[np.lexsort((links, sender))],
-            np.argsort(self.flows.source, kind="stable"),
+            self._flows_by_source,
             domains.nodes,
             np.zeros(len(domains.first) - 1),
         ]

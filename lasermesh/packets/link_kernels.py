@@ -106,31 +106,42 @@ def position_after(next_chunk, position):
 
 
 @inline_kernel
-def release_empty_ring(links, workers, next_chunk, worker, link):
-    """Give back the chunks of a ring whose every packet has been read."""
-    position = links[link, R_POSITION]
-    tail = links[link, X_TAIL]
-    chunk = ~position if position < 0 else position >> CHUNK_BITS
-    last = ~tail if tail < 0 else tail >> CHUNK_BITS
+def give_chunks(workers, next_chunk, worker, chunk, last):
+    """Put the chunks of a ring from one to another, both included, on this worker's list of free ones."""
     while chunk != last:
         following = next_chunk[chunk]
         give_chunk(workers, next_chunk, worker, chunk)
         chunk = following
     give_chunk(workers, next_chunk, worker, last)
+
+
+@inline_kernel
+def tail_chunk(links, link):
+    """The chunk in which a ring that holds any is written."""
+    tail = links[link, X_TAIL]
+    return ~tail if tail < 0 else tail >> CHUNK_BITS
+
+
+@inline_kernel
+def release_empty_ring(links, workers, next_chunk, worker, link):
+    """Give back the chunks of a ring whose every packet has been read."""
+    position = links[link, R_POSITION]
+    chunk = ~position if position < 0 else position >> CHUNK_BITS
+    give_chunks(workers, next_chunk, worker, chunk, tail_chunk(links, link))
     links[link, X_TAIL] = NO_RING
 
 
 @inline_kernel
-def add_tap(taps, workers, worker, time_ps, kind, place, created, ident, word):
+def add_tap(e, worker, time_ps, kind, place, created, ident, word):
     """Record one event; the caller has made sure of room."""
-    row = workers[worker, V_TAPS]
-    taps[row, T_TIME] = time_ps
-    taps[row, T_KIND] = kind
-    taps[row, T_PLACE] = place
-    taps[row, T_IDENT] = ident
-    taps[row, T_WORD] = word
-    taps[row, T_CREATED] = created
-    workers[worker, V_TAPS] = row + 1
+    row = e.workers[worker, V_TAPS]
+    e.taps[row, T_TIME] = time_ps
+    e.taps[row, T_KIND] = kind
+    e.taps[row, T_PLACE] = place
+    e.taps[row, T_IDENT] = ident
+    e.taps[row, T_WORD] = word
+    e.taps[row, T_CREATED] = created
+    e.workers[worker, V_TAPS] = row + 1
 
 
 @inline_kernel
@@ -167,8 +178,7 @@ def stamp(e, worker, link, position, leaves, size):
     e.links[link, L_BYTES] += size
     if e.links[link, X_TAPS] & TAP_OUT:
         add_tap(
-            e.taps,
-            e.workers,
+            e,
             worker,
             leaves,
             TAP_OUT,

@@ -96,11 +96,7 @@ def forward(e, worker, node, now, horizon, take, created, ident, word):
     link = outgoing_link(e.nodes, e.tables, e.flows, e.control, node, ident, word)
     if link < 0:
         drop(
-            e.dropped,
-            e.flows,
-            e.taps,
-            e.workers,
-            e.control,
+            e,
             worker,
             node,
             now,
@@ -113,11 +109,7 @@ def forward(e, worker, node, now, horizon, take, created, ident, word):
     if e.links[link, X_RATE] == 0:
         e.links[link, L_DROPPED_LINK_DOWN] += 1
         drop(
-            e.dropped,
-            e.flows,
-            e.taps,
-            e.workers,
-            e.control,
+            e,
             worker,
             node,
             now,
@@ -135,7 +127,7 @@ def forward(e, worker, node, now, horizon, take, created, ident, word):
         if label != NONE:
             word = (word & ~LABEL_MASK) | label
     if not join(e, worker, link, now, horizon, created, ident, word):
-        drop(e.dropped, e.flows, e.taps, e.workers, e.control, worker, node, now, QUEUE, created, ident, word)
+        drop(e, worker, node, now, QUEUE, created, ident, word)
     return DONE
 
 
@@ -220,11 +212,7 @@ def run_streams(e, worker, node, limit, kept_time):
                 word = own_word(e.flows, e.nodes, e.label_of_flow, node, flow, size)
                 if word == NONE:
                     drop(
-                        e.dropped,
-                        e.flows,
-                        e.taps,
-                        e.workers,
-                        e.control,
+                        e,
                         worker,
                         node,
                         now,
@@ -243,15 +231,11 @@ def run_streams(e, worker, node, limit, kept_time):
                     if e.lists[ident >> SEQUENCE_BITS] == node:
                         deliver(e.flows, e.flow_floats, e.histogram, now, created, ident, word)
                         if e.control[O_TRACE]:
-                            add_tap(e.taps, e.workers, worker, now, TAP_DELIVERED, node, created, ident, word)
+                            add_tap(e, worker, now, TAP_DELIVERED, node, created, ident, word)
                         onward = False
                     elif (word >> HOP_SHIFT) & 0xFF == 1:
                         drop(
-                            e.dropped,
-                            e.flows,
-                            e.taps,
-                            e.workers,
-                            e.control,
+                            e,
                             worker,
                             node,
                             now,
@@ -271,8 +255,7 @@ def run_streams(e, worker, node, limit, kept_time):
             elif link != NONE:
                 if e.links[link, X_TAPS] & TAP_IN:
                     add_tap(
-                        e.taps,
-                        e.workers,
+                        e,
                         worker,
                         now,
                         TAP_IN,

@@ -26,7 +26,14 @@ ROOMS = [
 RANK = {room: rank for rank, row in enumerate(ROOMS) for room in row}
 
 # Modules beside the rooms: everybody may import these, and they may import only these.
-COMMON = {"lasermesh", "lasermesh.units", "lasermesh.errors", "lasermesh.compiled", "lasermesh.shipped"}
+COMMON = {
+    "lasermesh",
+    "lasermesh.units",
+    "lasermesh.errors",
+    "lasermesh.compiled",
+    "lasermesh.random_kernels",
+    "lasermesh.shipped",
+}
 
 # Slow to import, so only inside the function that needs them: `lasermesh --help` must answer at once.
 HEAVY = {"scapy", "networkx", "pyarrow", "matplotlib", "scipy"}

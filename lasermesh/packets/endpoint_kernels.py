@@ -45,8 +45,8 @@ from lasermesh.packets.state import (
     SIZE_MASK,
     SIZE_SHIFT,
 )
+from lasermesh.random_kernels import INTERARRIVAL, PACKET_SIZE, draw_unit
 from lasermesh.traffic.kinds import CONSTANT, POISSON, SCRIPT
-from lasermesh.traffic.random_kernels import INTERARRIVAL, PACKET_SIZE, draw_unit
 
 HIGH_WORD = 2**61
 

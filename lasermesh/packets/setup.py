@@ -9,8 +9,8 @@ from lasermesh.packets.endpoint_kernels import poisson_gap_ps
 from lasermesh.packets.latency_bins import N_BINS
 from lasermesh.packets.pool_kernels import spread_chunks
 from lasermesh.packets.state import NEVER, Engine
+from lasermesh.random_kernels import FLOW_HASH, draw
 from lasermesh.traffic.kinds import CONSTANT, POISSON, SCRIPT
-from lasermesh.traffic.random_kernels import FLOW_HASH, draw
 from lasermesh.units import NONE, PS_PER_S
 
 

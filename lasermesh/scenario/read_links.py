@@ -7,7 +7,7 @@ from lasermesh import units
 from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.finding import read_data_file
 from lasermesh.scenario.problems import shown
-from lasermesh.scenario.read_nodes import altitude_of_km
+from lasermesh.scenario.read_satellites import altitude_of_km
 from lasermesh.scenario.reading import read_table
 from lasermesh.scenario.tables import read_csv
 from lasermesh.scenario.topology import DEFAULT_OFFSETS, GRID, GROUND, PLAN, LinkRule, PlanContact

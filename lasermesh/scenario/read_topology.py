@@ -6,10 +6,12 @@ from typing import NamedTuple
 from lasermesh.scenario.fields import BAD, name_fault
 from lasermesh.scenario.names import NodeNames
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.read_ground import read_ground
 from lasermesh.scenario.read_links import read_link_rule
-from lasermesh.scenario.read_nodes import read_ground, read_satellites
+from lasermesh.scenario.read_satellites import read_satellites
 from lasermesh.scenario.reading import read_table, read_tables
-from lasermesh.scenario.topology import ELEMENTS, TerminalType, Topology
+from lasermesh.scenario.terminals import TerminalType
+from lasermesh.scenario.topology import ELEMENTS, Topology
 
 DEFAULT_EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

@@ -27,13 +27,20 @@ from lasermesh.scenario.fields import (
     row_number,
 )
 from lasermesh.scenario.problems import closest
+from lasermesh.scenario.terminals import RANGE, RATE, TerminalType, TerminalUse
 
-RATE = Number(low=1e-6, high=1e6, unit="Gbps")
-RANGE = Number(above=0.0, high=1e9, unit="km")
 ELEVATION = Number(low=-90.0, high=90.0, unit="deg")
 NODE = Text("the name of a node in quotes")
 GROUPS = Either((Text("the name of a group in quotes"), ListOf(Text("the name of a group"), distinct=True)))
 FILE = Text("a file name in quotes")
+
+MASK = Either(
+    (
+        ELEVATION,
+        ListOf(Row(("azimuth", "elevation"), (Number(0.0, 360.0, unit="deg"), ELEVATION)), distinct=True),
+    )
+)
+IPN_NUMBER = Integer(1, 2**62)
 
 DEFAULT_OFFSETS = ((0, 1), (1, 0))
 QUEUE_PACKETS = Integer(0, 2**31 - 1, unit="packets")
@@ -41,64 +48,74 @@ QUEUE_BYTES = Integer(0, 2**53, unit="bytes")
 
 LOWEST_ALTITUDE_KM = 100.0
 
-PATTERN, ELEMENTS, FIXED = "pattern", "elements", "fixed"
+PATTERN, ELEMENTS, FORMATION, FIXED = "pattern", "elements", "leader", "fixed"
+SKIP_REASONS = ("damaged", "checksum", "duplicate", "stale")
 ONE_SITE, SITES = "a single site", "sites"
-GRID, GROUND, PLAN = 'rule = "grid"', 'rule = "ground"', 'rule = "plan"'
-
-
-@dataclass(frozen=True, kw_only=True)
-class TerminalType:
-    """A kind of terminal, as `[terminals.mini]`."""
-
-    later: ClassVar = (
-        "preset",
-        "reference_range_km",
-        "rate_steps_gbps",
-        "acquisition_s",
-        "mount",
-        "field_of_regard_deg",
-        "slew_deg_per_s",
-        "sun_exclusion_deg",
-    )
-    name: str
-    rate_gbps: float | None = key(RATE, None, help="Rate of a link; the lesser of its two ends counts.")
-    max_range_km: float | None = key(RANGE, None, help="Longest link; the lesser of its two ends counts.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TerminalUse:
-    """How many terminals of one type each satellite of a group has."""
-
-    later: ClassVar = ("share",)
-    type: TerminalType = key(Text("the name of a terminal in quotes"), help="Name of a [terminals.NAME].")
-    count: int = key(Integer(1, 1000), help="How many of them each satellite has.")
+GRID, NEAREST, GUEST = 'rule = "grid"', 'rule = "nearest"', 'rule = "guest"'
+GROUND, PLAN = 'rule = "ground"', 'rule = "plan"'
 
 
 @dataclass(frozen=True)
 class ElementSet:
-    """Two lines of orbital elements, as they stand in a file from `line_number` on."""
+    """Mean orbital elements for SGP4, as they stand in a file from `line_number` on."""
 
     name: str
     catalog_number: int
-    line1: str
-    line2: str
+    epoch_days: float  # days since 1949-12-31T00:00:00Z, from which SGP4 counts
+    bstar: float  # 1 / Earth radii
+    eccentricity: float
+    inclination_deg: float
+    raan_deg: float
+    argument_of_perigee_deg: float
+    mean_anomaly_deg: float
+    mean_motion_rev_per_day: float
     line_number: int
+    slot: int  # place in the file, bad sets counted too
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A satellite of an element file that is left out, and why."""
+
+    name: str
+    catalog_number: int | None
+    file: str
+    line: int
+    reason: str  # one of SKIP_REASONS
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class SatelliteGroup:
-    """Satellites from one pattern or element file, or bare nodes without position."""
+    """Satellites from one pattern, element file or formation, or bare nodes without position."""
 
-    later: ClassVar = ("fill", "sun_synchronous_ltan_h", "leader", "offsets_m", "ipn_first")
     name: str = key(Name(), help="Name of the group; satellites of a pattern are named NAME-PP-SS.")
     pattern: str | None = key(
         Choice(("walker-delta", "walker-star")),
         None,
         help="Circular orbits, evenly spread, as at the epoch.",
     )
-    elements: str | None = key(FILE, None, help="File of element sets, TLE of two or three lines.")
+    elements: str | None = key(
+        FILE, None, help="File of element sets: TLE of two or three lines, OMM as JSON, XML or text, CSV."
+    )
     fixed: tuple[str, ...] | None = key(
         ListOf(Name(), distinct=True), None, help="Names of bare nodes, which have links only from a plan."
+    )
+    leader: str | None = key(
+        NODE, None, help="Satellite of a group before this one about which a formation flies."
+    )
+    offsets_m: tuple[tuple[float, float, float], ...] = key(
+        ListOf(Row(("fore", "left", "up"), (Number(-1e7, 1e7, unit="m"),) * 3)),
+        (),
+        only=(FORMATION,),
+        required_with=(FORMATION,),
+        help="Place of each satellite of a formation in its leader's local orbital frame, at the epoch.",
+    )
+    motion: str = key(
+        Choice(("held", "hill")),
+        "held",
+        only=(FORMATION,),
+        help="Whether offsets are kept, or swing once per orbit as without thrust (Hill's equations).",
     )
     planes: int | None = key(
         Integer(1),
@@ -130,7 +147,14 @@ class SatelliteGroup:
         help="Mean motion, in place of altitude_km, whose least value holds for the altitude that follows.",
     )
     inclination_deg: float | None = key(
-        Number(0.0, 180.0, unit="deg"), None, only=(PATTERN,), required_with=(PATTERN,), help="Inclination."
+        Number(0.0, 180.0, unit="deg"), None, only=(PATTERN,), help="Inclination."
+    )
+    sun_synchronous_ltan_h: float | None = key(
+        Number(0.0, 24.0, unit="h"),
+        None,
+        only=(PATTERN,),
+        help="Local mean time at which plane 0 crosses the equator northwards, in place of "
+        "inclination_deg and raan_deg: they follow from it, the altitude and the epoch.",
     )
     raan_deg: float = key(
         Number(-360.0, 360.0, unit="deg"),
@@ -147,11 +171,23 @@ class SatelliteGroup:
         only=(PATTERN,),
         help="Planes are spread over this angle; absent: 360, for a star 180.",
     )
+    fill: float | None = key(
+        Number(above=0.0, high=1.0),
+        None,
+        only=(PATTERN,),
+        help="Share of the slots that have a satellite, drawn from the seed; in place of vacant.",
+    )
     vacant: tuple[tuple[int, int], ...] = key(
         ListOf(Row(("plane", "slot"), (Integer(0), Integer(0))), distinct=True),
         (),
         only=(PATTERN,),
         help="Slots without a satellite.",
+    )
+    max_age_h: float = key(
+        Number(above=0.0, unit="h"),
+        720.0,
+        only=(ELEMENTS,),
+        help="Element sets whose epoch is further than this from the topology's are bad.",
     )
     match: str | None = key(
         Text("a name pattern in quotes"),
@@ -162,11 +198,19 @@ class SatelliteGroup:
     terminals: tuple[TerminalUse, ...] = key(
         Tables(),
         (),
-        only=(PATTERN, ELEMENTS),
+        only=(PATTERN, ELEMENTS, FORMATION),
         help="Terminals of each satellite; absent: no limit, and link rules give the rate.",
     )
-    transit: bool = key(Flag(), True, help="Whether packets may pass through to other nodes.")
+    transit: bool | None = key(
+        Flag(),
+        None,
+        help="Whether packets may pass through to other nodes; absent: true, but false for "
+        "clients of a guest rule.",
+    )
     prefix: bool = key(Flag(), False, only=(ELEMENTS, FIXED), help="Whether names get NAME/ before them.")
+    ipn_first: int | None = key(
+        IPN_NUMBER, None, help="ipn number of the first node of the group; absent: its row + 1."
+    )
 
     element_sets: tuple[ElementSet, ...] = bulky()
     node_names: tuple[str, ...] = bulky()
@@ -183,6 +227,9 @@ class SatelliteGroup:
 
         if self.planes is None:
             return np.full((self.size, 2), -1, dtype=np.int32)
+        if self.element_sets:
+            slots = np.array([each.slot for each in self.element_sets], dtype=np.int32)
+            return np.stack(np.divmod(slots, np.int32(self.slots)), axis=1)
         every = np.stack(np.divmod(np.arange(self.planes * self.slots, dtype=np.int32), self.slots), axis=1)
         vacant_rows = [plane * self.slots + slot for plane, slot in self.vacant]
         return np.delete(every, vacant_rows, axis=0)
@@ -192,15 +239,30 @@ class SatelliteGroup:
 class Site:
     """A place on the ground, geodetic WGS84; a `[[ground]]` table or a row of a CSV file."""
 
-    later: ClassVar = ("antennas",)
     name: str = key(Name(), help="Name of the site.")
     lat_deg: float = key(ELEVATION, only=(ONE_SITE,), help="Geodetic latitude, north positive.")
     lon_deg: float = key(Number(-180.0, 360.0, unit="deg"), only=(ONE_SITE,), help="East positive.")
     height_m: float = key(
         Number(-500.0, 100_000.0, unit="m"), 0.0, only=(ONE_SITE,), help="Height above the ellipsoid."
     )
-    mask_deg: float | None = key(
-        ELEVATION, None, only=(ONE_SITE,), help="Least elevation of its links; replaces the rule's."
+    mask_deg: float | tuple[tuple[float, float], ...] | None = key(
+        MASK,
+        None,
+        only=(ONE_SITE,),
+        help="Least elevation of its links, replaces the rule's: one number, or [azimuth, elevation] pairs, "
+        "linear between them.",
+    )
+    antennas: int | None = key(
+        Integer(1, 10**6), None, only=(ONE_SITE,), help="Links at a time; absent: see the rule's choose."
+    )
+    availability: float | None = key(
+        Number(above=0.0, high=1.0),
+        None,
+        only=(ONE_SITE,),
+        help="Share of the time without clouds, of an optical station; absent: 1.",
+    )
+    mean_cloudy_s: float | None = key(
+        Number(above=0.0, unit="s"), None, only=(ONE_SITE,), help="How long clouds stay on average."
     )
 
 
@@ -210,10 +272,16 @@ class GroundGroup:
 
     name: str = key(Name(), help="Name of the site or group.")
     sites: tuple[Site, ...] = key(
-        FILE, (), help="CSV file or shipped set with columns name,lat_deg,lon_deg[,height_m,mask_deg]."
+        FILE,
+        (),
+        help="CSV file or shipped set with columns name,lat_deg,lon_deg[,height_m,mask_deg,antennas,"
+        "availability,mean_cloudy_s].",
     )
     transit: bool = key(Flag(), False, help="Whether packets may pass through to other nodes.")
     prefix: bool = key(Flag(), False, only=(SITES,), help="Whether site names get NAME/ before them.")
+    ipn_first: int | None = key(
+        IPN_NUMBER, None, help="ipn number of the first node of the group; absent: its row + 1."
+    )
 
 
 @dataclass(frozen=True)
@@ -235,31 +303,69 @@ class PlanContact:
 class LinkRule:
     """Which of the possible links are made."""
 
-    later: ClassVar = ("clients", "hosts", "beams", "reassign_s", "degree")
-    rule: str = key(
-        Choice(("grid", "ground", "plan"), later=("nearest", "guest")), help="Which links are made."
-    )
+    rule: str = key(Choice(("grid", "nearest", "guest", "ground", "plan")), help="Which links are made.")
     satellites: tuple[str, ...] = key(
-        GROUPS, (), only=(GRID, GROUND), help="A group of satellites or a list of them; absent: all."
+        GROUPS,
+        (),
+        only=(GRID, NEAREST, GROUND),
+        help="A group of satellites or a list of them; absent: all.",
     )
     sites: tuple[str, ...] = key(
         GROUPS, (), only=(GROUND,), help="A group of ground sites or a list of them; absent: all."
     )
-    choose: str = key(
-        Choice(("all",), later=("nearest", "highest", "longest-remaining")),
-        "all",
-        only=(GROUND,),
-        help="Which of the visible satellites a site uses.",
+    clients: tuple[str, ...] = key(
+        GROUPS,
+        (),
+        only=(GUEST,),
+        required_with=(GUEST,),
+        help="Satellites that attach to a host, a group or a list of them.",
     )
-    rate_gbps: float | None = key(RATE, None, only=(GRID, GROUND), help="Rate, both ways.")
+    hosts: tuple[str, ...] = key(
+        GROUPS,
+        (),
+        only=(GUEST,),
+        required_with=(GUEST,),
+        help="Satellites that they attach to, a group or a list of them.",
+    )
+    choose: str | None = key(
+        Choice(("all", "nearest", "highest", "random", "longest-remaining")),
+        None,
+        only=(GROUND, GUEST),
+        help="Which of the possible partners is taken: for ground all (default), nearest, highest or "
+        "longest-remaining; for guests nearest (default), random or longest-remaining.",
+    )
+    links_per_client: int = key(
+        Integer(1, 1000),
+        1,
+        only=(GUEST,),
+        help="Links that a client keeps; a terminal to spare makes the next link before one breaks.",
+    )
+    beams: int | None = key(
+        Integer(1, 10**6), None, only=(GROUND,), help="Sites that a satellite serves at a time; absent: all."
+    )
+    reassign_s: float | None = key(
+        Number(above=0.0, unit="s"),
+        None,
+        only=(GROUND,),
+        help="How often sites choose anew, a whole number of steps; absent: when a link has ended.",
+    )
+    rate_gbps: float | None = key(RATE, None, only=(GRID, NEAREST, GUEST, GROUND), help="Rate, both ways.")
     up_gbps: float | None = key(RATE, None, only=(GROUND,), help="Rate from the ground to the satellite.")
     down_gbps: float | None = key(RATE, None, only=(GROUND,), help="Rate from the satellite to the ground.")
-    max_range_km: float | None = key(RANGE, None, only=(GRID, GROUND), help="No link is longer.")
+    max_range_km: float | None = key(
+        RANGE, None, only=(GRID, NEAREST, GUEST, GROUND), help="No link is longer."
+    )
     mask_deg: float | None = key(
         ELEVATION,
         None,
         only=(GROUND,),
         help="Least elevation; absent: 0, or with max_range_km the range alone decides.",
+    )
+    degree: int | None = key(
+        Integer(3, 3),
+        None,
+        only=(GRID,),
+        help="In place of offsets: 3 links a satellite, two in its plane, one to the plane before or after.",
     )
     offsets: tuple[tuple[int, int], ...] = key(
         ListOf(Row(("planes ahead", "slots ahead"), (Integer(-(10**6), 10**6),) * 2), distinct=True),
@@ -284,7 +390,8 @@ class LinkRule:
         None,
         only=(PLAN,),
         required_with=(PLAN,),
-        help="CSV file with columns from,to,start_s,stop_s,rate_bps[,owlt_s].",
+        help="Contact plan: CSV with columns from,to,start_s,stop_s,rate_bps[,owlt_s], JSON, Parquet, ION "
+        "(ionrc), HDTN or A-SABR.",
     )
     queue_packets: int | None = key(QUEUE_PACKETS, None, help="Most packets that wait; replaces [packets].")
     queue_bytes: int | None = key(QUEUE_BYTES, None, help="Most bytes that wait; replaces [packets].")
@@ -306,9 +413,7 @@ class Topology:
     step_s: float = key(
         Number(1e-6, 86_400.0, unit="s"), 1.0, help="How often the link graph is computed anew."
     )
-    seed: int = key(
-        Integer(0, 2**63 - 1), 0, help="Seed of everything random in the topology; nothing is so far."
-    )
+    seed: int = key(Integer(0, 2**63 - 1), 0, help="Seed of everything random in the topology.")
     grazing_altitude_km: float = key(
         Number(0.0, 1000.0, unit="km"),
         80.0,
@@ -327,6 +432,7 @@ class Topology:
     file: Path | None = bulky(None)
     files: dict[str, str] = bulky({})  # SHA-256 of every file that was read, by its name
     warnings: tuple[str, ...] = bulky()
+    skipped: tuple[Skipped, ...] = bulky()
 
     @cached_property
     def node_names(self):
@@ -346,6 +452,18 @@ class Topology:
             rows[group.name] = range(first, first + size)
             first += size
         return rows
+
+    @cached_property
+    def ipn_numbers(self):
+        """int64 (n_nodes,): number of each node in the ipn scheme of bundle addresses."""
+        import numpy as np
+
+        numbers = np.arange(1, len(self.node_names) + 1, dtype=np.int64)
+        for group in self.satellites + self.ground:
+            if group.ipn_first is not None:
+                rows = self.group_rows(group.name)
+                numbers[rows.start : rows.stop] = group.ipn_first + np.arange(len(rows))
+        return numbers
 
     def row_of(self, name):
         """Row of a node by its name or by `#17`; KeyError if there is none."""

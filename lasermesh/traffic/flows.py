@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lasermesh.errors import UserError
+from lasermesh.random_kernels import PHASE, draw_unit
 from lasermesh.traffic.kinds import KINDS
-from lasermesh.traffic.random_kernels import PHASE, draw_unit
 from lasermesh.units import PS_PER_S, bps_from_gbps, ps_from_s
 
 UNTIL_THE_END_PS = 2**63 - 1

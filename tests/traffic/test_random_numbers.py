@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lasermesh.traffic import random_kernels
-from lasermesh.traffic.random_kernels import FLOW_HASH, INTERARRIVAL, PACKET_SIZE, PHASE, draw, draw_unit
+from lasermesh import random_kernels
+from lasermesh.random_kernels import FLOW_HASH, INTERARRIVAL, PACKET_SIZE, PHASE, draw, draw_unit
 from tests.reference import packet_simulator as reference
 
 PURPOSES = (INTERARRIVAL, PACKET_SIZE, PHASE, FLOW_HASH)

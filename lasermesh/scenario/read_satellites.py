@@ -1,26 +1,21 @@
-"""Reading `[[satellites]]` and `[[ground]]`: which nodes there are, and their names."""
+"""Reading `[[satellites]]`: which satellites there are, and their names."""
 
 import fnmatch
 import math
 
-from lasermesh import shipped, units
+from lasermesh import units
 from lasermesh.scenario.elements import other_format, read_elements
 from lasermesh.scenario.fields import BAD, name_fault
 from lasermesh.scenario.finding import read_data_file
 from lasermesh.scenario.problems import did_you_mean, shown
 from lasermesh.scenario.reading import read_table, read_tables
 from lasermesh.scenario.sources import Line
-from lasermesh.scenario.tables import read_csv
 from lasermesh.scenario.topology import (
     ELEMENTS,
     FIXED,
     LOWEST_ALTITUDE_KM,
-    ONE_SITE,
     PATTERN,
-    SITES,
-    GroundGroup,
     SatelliteGroup,
-    Site,
     TerminalUse,
 )
 
@@ -207,41 +202,3 @@ def _read_fixed(values, place, names):
     values["node_names"] = tuple(prefix + name for name in values["fixed"])
     for index, name in enumerate(values["node_names"]):
         names.add_node(name, place.at("fixed", index), has_position=False)
-
-
-def read_ground(table, place, names):
-    """A ground site or group of them, or None if it could not be read; `names` gets its nodes."""
-    single = "lat_deg" in table or "lon_deg" in table
-    variant = SITES if "sites" in table else ONE_SITE if single else None
-    values = read_table((Site, GroundGroup), table, place, variant)
-    names.add_group(values["name"], place, is_ground=True)
-    if variant is None and BAD not in values.values():
-        place.report("must have lat_deg and lon_deg, or sites")
-    if variant is None or values["name"] is BAD:
-        names.add_unknown()
-        return None
-    own = {key: values.pop(key) for key in ("lat_deg", "lon_deg", "height_m", "mask_deg")}
-    if variant == SITES:
-        values["sites"] = _read_sites(values, place, names)
-    else:
-        names.add_node(values["name"], place)
-        values["sites"] = BAD if BAD in own.values() else (Site(name=values["name"], **own),)
-    return None if BAD in values.values() else GroundGroup(**values)
-
-
-def _read_sites(values, place, names):
-    """The sites of a CSV file; BAD if they could not be read."""
-    if BAD in (values["sites"], values["prefix"]):
-        names.add_unknown()
-        return BAD
-    opened = read_data_file(
-        values["sites"], place.at("sites"), ".csv", "set of sites", shipped.find_sites, shipped.list_sites()
-    )
-    rows, sound = ([], False) if opened is None else read_csv(*opened, Site, place.source.report)
-    prefix = f"{values['name']}/" if values["prefix"] else ""
-    sites = tuple(Site(**row | {"name": prefix + row["name"]}) for _, row in rows)
-    for site, (line, _) in zip(sites, rows, strict=True):
-        names.add_node(site.name, line.at("name"))
-    if not sound:
-        names.add_unknown(prefix)
-    return sites if sound else BAD

@@ -1,5 +1,7 @@
 """Random numbers that depend only on what they are for, not on order, threads or the number of flows."""
 
+import math
+
 import numpy as np
 
 from lasermesh.compiled import hot_kernel
@@ -8,6 +10,66 @@ INTERARRIVAL = np.uint64(1)
 PACKET_SIZE = np.uint64(2)
 PHASE = np.uint64(3)
 FLOW_HASH = np.uint64(4)
+ACQUISITION = np.uint64(5)
+LOSS = np.uint64(6)
+CLOUD = np.uint64(7)
+GUEST = np.uint64(8)
+
+# Coefficients of AS 241 from the second highest power down.
+_AS241_A = (
+    3.3430575583588128105e4,
+    6.7265770927008700853e4,
+    4.5921953931549871457e4,
+    1.3731693765509461125e4,
+    1.9715909503065514427e3,
+    1.3314166789178437745e2,
+    3.3871328727963666080e0,
+)
+_AS241_B = (
+    2.8729085735721942674e4,
+    3.9307895800092710610e4,
+    2.1213794301586595867e4,
+    5.3941960214247511077e3,
+    6.8718700749205790830e2,
+    4.2313330701600911252e1,
+    1.0,
+)
+_AS241_C = (
+    2.27238449892691845833e-2,
+    2.41780725177450611770e-1,
+    1.27045825245236838258e0,
+    3.64784832476320460504e0,
+    5.76949722146069140550e0,
+    4.63033784615654529590e0,
+    1.42343711074968357734e0,
+)
+_AS241_D = (
+    5.47593808499534494600e-4,
+    1.51986665636164571966e-2,
+    1.48103976427480074590e-1,
+    6.89767334985100004550e-1,
+    1.67638483018380384940e0,
+    2.05319162663775882187e0,
+    1.0,
+)
+_AS241_E = (
+    2.71155556874348757815e-5,
+    1.24266094738807843860e-3,
+    2.65321895265761230930e-2,
+    2.96560571828504891230e-1,
+    1.78482653991729133580e0,
+    5.46378491116411436990e0,
+    6.65790464350110377720e0,
+)
+_AS241_F = (
+    1.42151175831644588870e-7,
+    1.84631831751005468180e-5,
+    7.86869131145613259100e-4,
+    1.48753612908506148525e-2,
+    1.36929880922735805310e-1,
+    5.99832206555887937690e-1,
+    1.0,
+)
 
 _SEED_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _PURPOSE_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
@@ -45,3 +107,39 @@ def draw(seed, purpose, row, counter):
 def draw_unit(seed, purpose, row, counter):
     """A float64 strictly between 0 and 1."""
     return (np.float64(draw(seed, purpose, row, counter) >> _S11) + 0.5) * 2.0**-53
+
+
+@hot_kernel
+def normal_quantile(p):
+    """The value below which a standard normal variable lies with probability `p`, strictly between 0 and 1.
+
+    M. J. Wichura, Algorithm AS 241, PPND16, Applied Statistics 37 (1988) 477; good to 1e-16.
+    """
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        r = 0.180625 - q * q
+        top = 2.5090809287301226727e3
+        for c in _AS241_A:
+            top = top * r + c
+        bottom = 5.2264952788528545610e3
+        for c in _AS241_B:
+            bottom = bottom * r + c
+        return q * top / bottom
+    r = math.sqrt(-math.log(p if q < 0.0 else 1.0 - p))
+    if r <= 5.0:
+        r -= 1.6
+        top = 7.7454501427834140764e-4
+        for c in _AS241_C:
+            top = top * r + c
+        bottom = 1.05075007164441684324e-9
+        for c in _AS241_D:
+            bottom = bottom * r + c
+    else:
+        r -= 5.0
+        top = 2.01033439929228813265e-7
+        for c in _AS241_E:
+            top = top * r + c
+        bottom = 2.04426310338993978564e-15
+        for c in _AS241_F:
+            bottom = bottom * r + c
+    return -top / bottom if q < 0.0 else top / bottom

@@ -18,6 +18,8 @@ COMMANDS = {
     "run": "Run an experiment, print its summary, keep its results in a folder.",
     "path": "Path, round-trip time and hops between two nodes over time.",
     "graph": "The link graph at one instant.",
+    "contacts": "The contact plan: who can send to whom, from when to when.",
+    "explain": "Why there is or is no link between two nodes at an instant.",
     "topologies": "List the shipped topologies, experiments and sites, or print one.",
     "check": "Check a topology or experiment file and report every problem.",
     "docs": "Read the documentation: the list of topics, or one of them.",

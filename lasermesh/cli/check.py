@@ -38,7 +38,8 @@ def command(ctx, file, describe, sets, as_json):
         warn(warning)
     if as_json:
         problems = [problem.to_dict() for problem in report.problems]
-        print_json({"ok": report.ok, "problems": problems, "warnings": list(report.warnings)})
+        lists = {"problems": problems, "warnings": list(report.warnings), "skipped": list(report.skipped)}
+        print_json({"ok": report.ok, **lists})
     else:
         click.echo(str(report))
     if not report.ok:

@@ -47,6 +47,14 @@ def print_table(rows):
         click.echo("  ".join(cells).rstrip())
 
 
+def print_memory(memory):
+    """Print from when on rules with a memory were followed, where there are any."""
+    if memory is not None:
+        from lasermesh.experiments.remembering import describe_memory
+
+        click.echo(describe_memory(memory))
+
+
 class ShippedName(click.ParamType):
     """A shipped name or the path of a file; the shell completes both."""
 
@@ -81,4 +89,11 @@ set_option = click.option(
     multiple=True,
     metavar="PATH=VALUE",
     help="Change one value of the file, e.g. topology.step_s=0.1; may be repeated.",
+)
+warm_up_option = click.option(
+    "--warm-up",
+    "warm_up",
+    type=float,
+    metavar="S",
+    help="Follow link rules with a memory for S seconds before the first instant, instead of from t = 0.",
 )

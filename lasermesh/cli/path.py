@@ -4,7 +4,16 @@ from itertools import pairwise
 
 import click
 
-from lasermesh.cli.common import TOPOLOGY, json_option, print_json, print_table, set_option, warn
+from lasermesh.cli.common import (
+    TOPOLOGY,
+    json_option,
+    print_json,
+    print_memory,
+    print_table,
+    set_option,
+    warm_up_option,
+    warn,
+)
 
 
 @click.command(name="path")
@@ -27,9 +36,10 @@ from lasermesh.cli.common import TOPOLOGY, json_option, print_json, print_table,
     metavar="P",
     help="shortest-delay, fewest-hops, or a function of yours as file.py:function.",
 )
+@warm_up_option
 @set_option
 @json_option
-def command(topology, from_name, to_name, pairs, start, duration, step, policy, sets, as_json):
+def command(topology, from_name, to_name, pairs, start, duration, step, policy, warm_up, sets, as_json):
     """Path, round-trip time and hops between two nodes over time.
 
     Samples are taken at START, START + STEP, ... before START + DURATION. Nodes are named as in the
@@ -56,16 +66,22 @@ def command(topology, from_name, to_name, pairs, start, duration, step, policy, 
         names = [(from_name, to_name)]
     else:
         names = all_pairs(loaded) if pairs == "all" else read_pairs(pairs, loaded)
-    result = paths(loaded, names, start, duration, step, policy, warn)
+    result = paths(loaded, names, start, duration, step, policy, warn, warm_up)
     if pairs is not None:
-        print_json(result) if as_json else _print_pairs(result)
+        if as_json:
+            print_json(result)
+        else:
+            _print_pairs(result)
+            print_memory(result["memory"])
         return
     found = result["paths"][0]
     if as_json:
         ends = {"from": found["from"], "to": found["to"]}
-        print_json({**ends, "policy": result["policy"], "samples": found["samples"]})
+        more = {"policy": result["policy"], "samples": found["samples"], "memory": result["memory"]}
+        print_json({**ends, **more})
     else:
         _print_samples(found, result["policy"])
+        print_memory(result["memory"])
 
 
 def _print_samples(found, policy):

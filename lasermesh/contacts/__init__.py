@@ -1,8 +1,22 @@
-"""Who can see whom: line of sight, link rules and the link graph of each step."""
+"""Who can see whom: line of sight, link rules, the link graph of each step, contact plans."""
 
 from lasermesh.contacts.engine import LinkEngine
-from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkTable
+from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkStep, LinkTable
 from lasermesh.contacts.grid import grid_links_of_nodes
+from lasermesh.contacts.intervals import contact_plan, iterate_contacts
+from lasermesh.contacts.plan_table import ContactPlan
 from lasermesh.contacts.sight import clears_earth
 
-__all__ = ["GSL", "ISL", "LinkEngine", "LinkGraph", "LinkTable", "clears_earth", "grid_links_of_nodes"]
+__all__ = [
+    "GSL",
+    "ISL",
+    "ContactPlan",
+    "LinkEngine",
+    "LinkGraph",
+    "LinkStep",
+    "LinkTable",
+    "clears_earth",
+    "contact_plan",
+    "grid_links_of_nodes",
+    "iterate_contacts",
+]

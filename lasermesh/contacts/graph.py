@@ -1,6 +1,7 @@
 """The link graph of one instant, and the table of links that it refers to."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 ISL = 0
 GSL = 1
 
-__all__ = ["GSL", "ISL", "LinkGraph", "LinkTable"]
+__all__ = ["GSL", "ISL", "LinkGraph", "LinkStep", "LinkTable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,3 +44,15 @@ class LinkGraph:
 
     def __len__(self):
         return len(self.from_node)
+
+
+class LinkStep(NamedTuple):
+    """The links that are up at the start of a step, and what happens to links before its end.
+
+    Rows are in the order of time; at one instant links that go down come first, then by id.
+    """
+
+    graph: LinkGraph
+    change_s: np.ndarray  # float64 (n,)  seconds since the topology's epoch, all within the step
+    change_link: np.ndarray  # int32 (n,)
+    change_rate_bps: np.ndarray  # int64 (n,)  0: down; else up at, or changing to, this rate

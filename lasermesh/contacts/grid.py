@@ -2,76 +2,66 @@
 
 import numpy as np
 
-from lasermesh.contacts.offer_kernels import append_pairs
-from lasermesh.contacts.sight import raised_ellipsoid
-from lasermesh.contacts.sight_kernels import Pairs, fill_pair_ranges, fill_pair_ranges_in_parallel
-from lasermesh.contacts.terminals import least_range_m, least_rate_bps
+from lasermesh.contacts.graph import ISL
+from lasermesh.contacts.reserve_kernels import NOT_FREE, fill_grid_terminals
 from lasermesh.orbits.satellites import slot_phases_deg
 from lasermesh.units import NONE
 
 # Satellites of the next plane whose phases are this close to equally near are equally near.
 EQUAL_PHASE_DEG = 1e-6
 
-# Below this many pairs one core is done before other threads have started.
-PARALLEL_PAIRS = 20_000
+
+def grid_pairs(topology, index, ephemeris):
+    """The undirected links of one rule, up or down: int64 (n, 2), in the order of groups, offsets, slots."""
+    rule = topology.links[index]
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for group in topology.satellites:
+        if group.name not in rule.satellites or group.planes is None:
+            continue
+        rows = topology.group_rows(group.name)
+        slots = rows_by_slot(group, rows), phases_by_slot(group, rows, ephemeris)
+        wrap = group.pattern != "walker-star" if rule.wrap is None else rule.wrap
+        how = {"neighbour": rule.neighbour, "wrap": wrap, "wrap_shift": wrap_shift(group)}
+        if rule.degree is None:
+            found.append(neighbour_pairs(*slots, rule.offsets, **how))
+        else:
+            found.append(three_neighbour_pairs(*slots, **how))
+    return np.concatenate(found)
 
 
-class GridRule:
-    """One rule `grid` of a topology, ready to offer its links at any instant.
+def reserve_grid(topology, index, ephemeris, setting, table):
+    """Give each link of a grid rule a terminal at both ends, as long as there are free ones, and keep it.
 
-    Attributes
-    ----------
-    pairs : Pairs
-        The undirected links that the rule makes, up or down.
+    Returns
+    -------
+    refused : dict of (row, row) to row
+        Pairs that are neighbours but have no link, and the end that has no terminal left.
     """
-
-    def __init__(self, topology, index, ephemeris, ellipsoid):
-        self.index = index
-        self._ellipsoid = ellipsoid
-        rule = topology.links[index]
-        columns = [], [], [], []
-        for group in topology.satellites:
-            if group.name in rule.satellites and group.planes is not None:
-                joined = neighbour_pairs(
-                    rows_by_slot(group, topology.group_rows(group.name)),
-                    phases_by_slot(group, topology.group_rows(group.name), ephemeris),
-                    rule.offsets,
-                    neighbour=rule.neighbour,
-                    wrap=group.pattern != "walker-star" if rule.wrap is None else rule.wrap,
-                    wrap_shift=wrap_shift(group),
-                )
-                where = f"links[{index}]"
-                columns[0].append(joined[:, 0])
-                columns[1].append(joined[:, 1])
-                columns[2].append(np.full(len(joined), least_range_m(rule, [group])))
-                columns[3].append(np.full(len(joined), least_rate_bps(rule.rate_gbps, [group], where)))
-        dtypes = (np.int32, np.int32, np.float64, np.int64)
-        self.pairs = Pairs(
-            *(
-                np.concatenate(column).astype(dtype) if column else np.empty(0, dtype)
-                for column, dtype in zip(columns, dtypes, strict=True)
-            )
-        )
-        self._range_m = np.empty(len(self.pairs.first_node))
-
-    def offer(self, t_s, position_m, offers):
-        """Add the links that are up, given all nodes' positions, float64 (n_nodes, 3), to an `OfferList`."""
-        many = len(self._range_m) >= PARALLEL_PAIRS
-        fill = fill_pair_ranges_in_parallel if many else fill_pair_ranges
-        fill(position_m, self.pairs, *self._ellipsoid, self._range_m)
-        offers.reserve(2 * len(self._range_m))
-        offers.count = append_pairs(self.pairs, self._range_m, 0, self.index, offers.columns, offers.count)
+    rule = topology.links[index]
+    pairs = grid_pairs(topology, index, ephemeris).astype(np.int32)
+    states = np.concatenate(ephemeris.state_at(0.0), axis=1)
+    chosen = np.empty((len(pairs), 2), dtype=np.int64)
+    fill_grid_terminals(states, pairs, setting.terminals, setting.world.head, chosen)
+    made = (chosen != NOT_FREE).all(axis=1)
+    (first, second), terminals = pairs[made].T, chosen[made].T
+    types = [setting.types_of(each) for each in terminals]
+    combined, which = np.unique(np.stack(types, axis=1), axis=0, return_inverse=True)
+    ladders = [setting.ladder(rule, *pair) for pair in combined.tolist()]
+    if len(first):
+        ladder, max_range_m = (np.array(column)[which.ravel()] for column in zip(*ladders, strict=True))
+        table.add(first, second, terminals, types, index, ISL, NONE, ladder, max_range_m)
+    lacking = np.where(chosen[:, 0] == NOT_FREE, pairs[:, 0], pairs[:, 1])
+    return {tuple(pair): int(node) for pair, node in zip(pairs[~made].tolist(), lacking[~made], strict=True)}
 
 
 def grid_links_of_nodes(topology, ephemeris):
     """How many neighbours the grid rules together give each node, links up or down: int64 (n_nodes,)."""
-    ellipsoid = raised_ellipsoid(topology.grazing_altitude_km * 1000.0)
-    joined = [np.empty((0, 2), dtype=np.int32)]
-    for index, rule in enumerate(topology.links):
-        if rule.rule == "grid":
-            pairs = GridRule(topology, index, ephemeris, ellipsoid).pairs
-            joined.append(np.stack((pairs.first_node, pairs.second_node), axis=1))
-    distinct = np.unique(np.sort(np.concatenate(joined), axis=1), axis=0)
+    joined = [
+        grid_pairs(topology, index, ephemeris)
+        for index, rule in enumerate(topology.links)
+        if rule.rule == "grid"
+    ]
+    distinct = np.unique(np.sort(np.concatenate([np.empty((0, 2), np.int64), *joined]), axis=1), axis=0)
     return np.bincount(distinct.ravel(), minlength=ephemeris.n_nodes)
 
 
@@ -139,6 +129,48 @@ def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     _, first_seen = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
     return pairs[np.sort(first_seen)]
+
+
+def three_neighbour_pairs(row_of_slot, phase_deg, neighbour, wrap, wrap_shift):
+    """Pairs of rows of a grid in which satellites have two links in their plane and one to a plane beside it.
+
+    Around its ring, every other satellite is linked with the plane ahead, and those between with the plane
+    behind: the mesh is a brick wall. Where that does not come out even (an odd number of slots or planes, or
+    vacant slots), satellites left over are linked with each other where they are neighbours.
+    Arguments and result as those of `neighbour_pairs`.
+    """
+    n_planes, n_slots = row_of_slot.shape
+    within = neighbour_pairs(row_of_slot, phase_deg, [(0, 1)], neighbour, wrap, wrap_shift)
+    beside = [
+        _slots_beside(phase_deg, plane, neighbour, wrap_shift)
+        for plane in range(n_planes if wrap and n_planes > 2 else n_planes - 1)
+    ]
+    used = np.zeros(row_of_slot.shape, dtype=bool)
+    # Slots counted so that a satellite and its neighbour in the next plane have the same number.
+    level = np.zeros(row_of_slot.shape, dtype=np.int64)
+    level[0] = np.arange(n_slots)
+    for plane in range(n_planes - 1):
+        level[plane + 1, beside[plane]] = level[plane]
+    found = []
+    for only_even in (True, False):
+        for plane, target_slots in enumerate(beside):
+            target = (plane + 1) % n_planes
+            for slot, target_slot in enumerate(target_slots.tolist()):
+                turn = (level[plane, slot] + plane) % 2 == 0
+                ends = row_of_slot[plane, slot], row_of_slot[target, target_slot]
+                if NONE in ends or used[plane, slot] or used[target, target_slot] or (only_even and not turn):
+                    continue
+                used[plane, slot] = used[target, target_slot] = True
+                found.append(ends)
+    return np.concatenate((within, np.array(found, dtype=np.int64).reshape(-1, 2)))
+
+
+def _slots_beside(phase_deg, plane, neighbour, wrap_shift):
+    """Slot of the next plane beside each slot of a plane."""
+    n_planes, n_slots = phase_deg.shape
+    if neighbour == "same-index":
+        return (np.arange(n_slots) + (wrap_shift if plane == n_planes - 1 else 0)) % n_slots
+    return nearest_slots(phase_deg[plane], phase_deg[(plane + 1) % n_planes])
 
 
 def nearest_slots(phase_deg, target_phase_deg):

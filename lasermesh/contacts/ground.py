@@ -4,142 +4,195 @@ import math
 
 import numpy as np
 
-from lasermesh.contacts.ground_kernels import (
-    NO_MASK,
-    Cells,
-    Members,
-    Sites,
-    append_visible,
-    fill_cells,
-    fill_first_candidate,
-    fill_visible,
-    fill_visible_in_parallel,
-    greatest_radius_m,
-)
-from lasermesh.contacts.terminals import least_range_m, least_rate_bps
-from lasermesh.orbits.sites import up_vector
+from lasermesh.contacts.cell_kernels import MOST_CELLS_PER_AXIS, Cells, fill_cells, greatest_radius_m
+from lasermesh.contacts.clouds import clouds_of
+from lasermesh.contacts.conditions_kernels import POSITION_0, SINE_MASK
+from lasermesh.contacts.graph import GSL
+from lasermesh.contacts.offer_kernels import append_windows
+from lasermesh.contacts.window_kernels import Windows, WindowSites, fill_site_windows
+from lasermesh.contacts.world import rate_ladder, reach_m
 from lasermesh.units import bps_from_gbps
 
 # The geodetic vertical leans at most 0.1925 deg from the geocentric one: asin of f (2 - f) / (2 - f (2 - f)).
-_DEFLECTION_DEG = 0.1925
+_DEFLECTION_RAD = math.radians(0.1925)
 
-_MOST_CELLS_PER_AXIS = 32
+# No satellite moves faster in the rotating frame, so none comes nearer by more within an interval.
+_FASTEST_M_PER_S = 12_500.0
 
-# Below this many candidates one core is done before other threads have started.
-PARALLEL_CANDIDATES = 50_000
-
-
-class GroundRule:
-    """One rule `ground` of a topology, ready to offer its links at any instant."""
-
-    def __init__(self, topology, index, site_position_m):
-        self.index = index
-        rule = topology.links[index]
-        self._members = _make_members(topology, rule, f"links[{index}]")
-        self._sites, self._search_sine = _make_sites(topology, rule, site_position_m)
-        n_members, n_sites = len(self._members.node), len(self._sites.node)
-        self._member_by_cell = np.empty(n_members, dtype=np.int32)
-        self._cell_of_member = np.empty(n_members, dtype=np.int64)
-        self._first_in_cell = np.empty(_MOST_CELLS_PER_AXIS**3 + 1, dtype=np.int64)
-        self._next_place = np.empty(_MOST_CELLS_PER_AXIS**3, dtype=np.int64)
-        self._first_candidate = np.empty(n_sites + 1, dtype=np.int64)
-        self._n_visible = np.empty(n_sites, dtype=np.int64)
-        self._visible = np.empty(0, dtype=np.int32)
-        self._visible_range_m = np.empty(0)
-
-    def offer(self, t_s, position_m, offers):
-        """Add the links that are up, given all nodes' positions, float64 (n_nodes, 3), to an `OfferList`."""
-        radius_m = greatest_radius_m(position_m, self._members)
-        if radius_m == 0.0 or len(self._n_visible) == 0:
-            return
-        reach_m = reach(self._sites, self._search_sine, radius_m)
-        cells = self._sort_into_cells(position_m, radius_m, float(reach_m.max()))
-        fill_first_candidate(self._sites, reach_m, cells, self._first_candidate)
-        n_candidates = int(self._first_candidate[-1])
-        if n_candidates > len(self._visible):
-            self._visible = np.empty(2 * n_candidates, dtype=np.int32)
-            self._visible_range_m = np.empty(2 * n_candidates)
-        fill = fill_visible_in_parallel if n_candidates >= PARALLEL_CANDIDATES else fill_visible
-        found = self._first_candidate, self._visible, self._visible_range_m, self._n_visible
-        fill(position_m, self._sites, self._members, cells, reach_m, *found)
-        offers.reserve(2 * int(self._n_visible.sum()))
-        offers.count = append_visible(
-            self._sites, self._members, *found, 1, self.index, offers.columns, offers.count
-        )
-
-    def _sort_into_cells(self, position_m, radius_m, farthest_m):
-        """The members by cells about as large as the farthest reach of a site."""
-        per_axis = min(_MOST_CELLS_PER_AXIS, max(1, int(2.0 * radius_m / farthest_m)))
-        cells = Cells(
-            per_axis, 2.0 * radius_m / per_axis, -radius_m, self._first_in_cell, self._member_by_cell
-        )
-        fill_cells(position_m, self._members, cells, self._cell_of_member, self._next_place)
-        return cells
+_FIRST_ROOM = 32
 
 
-def _make_members(topology, rule, where):
-    """The satellites of a rule; where it gives no rate, a terminal of the satellite serves."""
-    nodes, ranges_m, up_bps, down_bps = [], [], [], []
+def rates_bps(rule):
+    """Rates from the ground and to it that a rule itself gives, (None, None) if terminals give them."""
     up_gbps = rule.rate_gbps if rule.up_gbps is None else rule.up_gbps
     down_gbps = rule.rate_gbps if rule.down_gbps is None else rule.down_gbps
-    for group in topology.satellites:
-        if group.name not in rule.satellites or group.fixed is not None:
-            continue
-        needs_terminal = up_gbps is None or down_gbps is None
-        nodes += topology.group_rows(group.name)
-        ranges_m += [least_range_m(rule, [group] if needs_terminal else [])] * group.size
-        for gbps, column in ((up_gbps, up_bps), (down_gbps, down_bps)):
-            rate_bps = least_rate_bps(None, [group], where) if gbps is None else bps_from_gbps(gbps)
-            column += [rate_bps] * group.size
-    return Members(
-        np.array(nodes, dtype=np.int32),
-        np.array(ranges_m, dtype=np.float64),
-        np.array(up_bps, dtype=np.int64),
-        np.array(down_bps, dtype=np.int64),
-    )
+    return tuple(None if gbps is None else bps_from_gbps(gbps) for gbps in (up_gbps, down_gbps))
 
 
-def _make_sites(topology, rule, site_position_m):
-    """The sites of a rule with the limits that the kernels test, and the sine that `reach` needs."""
-    first_site = len(topology.node_names) - len(site_position_m)
-    rows, sites = [], []
+def sites_of(topology, rule):
+    """Row and site of each ground site of a rule."""
+    found = []
     for group in topology.ground:
         if group.name in rule.sites:
-            rows += topology.group_rows(group.name)
-            sites += group.sites
-    masks_deg = [least_elevation_deg(rule, site) for site in sites]
-    rows = np.array(rows, dtype=np.int32)
-    latitudes = np.radians([site.lat_deg for site in sites])
-    longitudes = np.radians([site.lon_deg for site in sites])
-    sine_mask = [NO_MASK if mask is None else math.sin(math.radians(mask)) for mask in masks_deg]
-    search_deg = [-90.0 if mask is None else max(-90.0, mask - _DEFLECTION_DEG) for mask in masks_deg]
-    max_range_m = math.inf if rule.max_range_km is None else rule.max_range_km * 1000.0
-    made = Sites(
-        rows,
-        np.ascontiguousarray(site_position_m[rows - first_site]).reshape(-1, 3),
-        np.ascontiguousarray(up_vector(latitudes, longitudes)).reshape(-1, 3),
-        np.array(sine_mask, dtype=np.float64),
-        np.full(len(rows), max_range_m),
-    )
-    return made, np.sin(np.radians(search_deg))
+            found += zip(topology.group_rows(group.name), group.sites, strict=True)
+    return found
 
 
-def reach(sites, search_sine, satellite_radius_m):
-    """Upper bound on the range of a satellite that a site can use, that far from the Earth's centre at most.
-
-    `search_sine` is the sine of each site's least elevation above the *geocentric* horizon, -1 without a
-    mask. By the law of cosines in the triangle of site, satellite and Earth's centre; a metre for rounding.
-    """
-    site_radius_m = np.linalg.norm(sites.position_m, axis=1)
-    along_m = site_radius_m * search_sine
-    under_root = satellite_radius_m**2 - site_radius_m**2 + along_m**2
-    highest_m = np.maximum(0.0, np.sqrt(np.maximum(0.0, under_root)) - along_m)
-    return np.minimum(sites.max_range_m, highest_m) + 1.0
+def satellites_of(topology, names):
+    """Rows of the satellites of groups that have positions: int32 (n,)."""
+    rows = [
+        topology.group_rows(group.name)
+        for group in topology.satellites
+        if group.name in names and group.fixed is None
+    ]
+    return np.concatenate([np.array(each, dtype=np.int32) for each in rows] or [np.empty(0, np.int32)])
 
 
-def least_elevation_deg(rule, site):
-    """The mask that holds at a site: its own, else the rule's, else 0; None where range alone decides."""
-    mask_deg = rule.mask_deg if site.mask_deg is None else site.mask_deg
-    if mask_deg is None and rule.max_range_km is None:
-        return 0.0
-    return mask_deg
+def is_unlimited(topology, rule):
+    """Whether every site is linked with all that it sees: such links need neither memory nor terminals."""
+    antennas = any(site.antennas is not None for _, site in sites_of(topology, rule))
+    return rule.choose == "all" and rule.beams is None and not antennas and None not in rates_bps(rule)
+
+
+class AllInSight:
+    """A rule `ground` that links each site with every satellite that it sees."""
+
+    def __init__(self, topology, index, site_position_m, setting, names=None, with_clouds=True):
+        self.index = index
+        rule = topology.links[index]
+        names = rule.satellites if names is None else names
+        self._members = satellites_of(topology, names)
+        self._max_range_m = math.inf if rule.max_range_km is None else rule.max_range_km * 1000.0
+        given = rates_bps(rule)
+        if None in given:
+            # By geometry alone, terminals are as good as the best that the group has, at its longest range.
+            types = [
+                use.type for group in topology.satellites if group.name in names for use in group.terminals
+            ]
+            best = max(types, key=reach_m)
+            (self._max_range_m, rate_bps) = rate_ladder(rule, [best])[-1]
+            given = rate_bps, rate_bps
+        self._rates_bps = np.array(given, dtype=np.int64)
+        found = sites_of(topology, rule)
+        nodes = np.array([node for node, _ in found], dtype=np.int32)
+        first_site = len(topology.node_names) - len(site_position_m)
+        self._sites = WindowSites(
+            nodes,
+            np.array([setting.add_site(rule, site) for _, site in found], dtype=np.int32),
+            np.ascontiguousarray(site_position_m[nodes - first_site]).reshape(-1, 3),
+            np.empty(len(found)),
+        )
+        clouds = {node: clouds_of(site, node, topology.seed) for node, site in found if with_clouds}
+        self._clouds = {node: sky for node, sky in clouds.items() if sky is not None}
+        self._room = _FIRST_ROOM
+        self._interval = None, None
+
+    def windows(self, sky, world):
+        """When sites see satellites within an interval: `Windows`, whose first node is the site."""
+        if self._interval[0] != sky.start_s:
+            windows = self._make_windows(sky, world)
+            self._interval = sky.start_s, self._under_clear_sky(windows, sky)
+        return self._interval[1]
+
+    def offer(self, t_s, position_m, sky, world, offers):
+        """Add the links that are up at an instant to an `OfferList`."""
+        windows = self.windows(sky, world)
+        rows = np.flatnonzero((windows.start_s <= t_s) & (t_s < windows.stop_s))
+        offers.reserve(2 * len(rows))
+        offers.count = append_windows(
+            position_m, windows, rows, self._rates_bps, GSL, self.index, offers.columns, offers.count
+        )
+
+    def events(self, sky, world, after_s, until_s):
+        """What goes up or down in (after_s, until_s]: instants, both nodes (n, 2) and rates (n, 2)."""
+        windows = self.windows(sky, world)
+        starts = np.flatnonzero((after_s < windows.start_s) & (windows.start_s <= until_s))
+        stops = np.flatnonzero((after_s < windows.stop_s) & (windows.stop_s <= until_s))
+        rows = np.concatenate((starts, stops))
+        times_s = np.concatenate((windows.start_s[starts], windows.stop_s[stops]))
+        rates = np.zeros((len(rows), 2), dtype=np.int64)
+        rates[: len(starts)] = self._rates_bps
+        return times_s, np.stack((windows.first[rows], windows.second[rows]), axis=1), rates
+
+    def _make_windows(self, sky, world):
+        n_sites, n_members = len(self._sites.node), len(self._members)
+        radius_m = greatest_radius_m(sky.state, POSITION_0, self._members)
+        if radius_m == 0.0 or n_sites == 0:
+            return Windows(*(np.empty(0, dtype) for dtype in (np.int32, np.int32, float, float)))
+        travel_m = _FASTEST_M_PER_S * sky.length_s
+        self._sites.reach_m[:] = self._reach_m(world, radius_m + travel_m) + travel_m
+        reach_m = float(self._sites.reach_m.max())
+        per_axis = min(MOST_CELLS_PER_AXIS // 2, max(1, int(4.0 * radius_m / reach_m)))
+        cells = Cells(
+            per_axis,
+            2.0 * radius_m / per_axis,
+            -radius_m,
+            np.empty(per_axis**3 + 1, dtype=np.int64),
+            np.empty(n_members, dtype=np.int32),
+        )
+        scratch = np.empty(n_members, dtype=np.int64), np.empty(per_axis**3, dtype=np.int64)
+        fill_cells(sky.state, POSITION_0, self._members, cells, *scratch)
+        while True:
+            shape = n_sites * self._room
+            windows = Windows(
+                np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
+            )
+            n_windows = np.zeros(n_sites, dtype=np.int64)
+            fill_site_windows(
+                sky,
+                world,
+                self._sites,
+                self._members,
+                cells,
+                self._max_range_m,
+                windows,
+                self._room,
+                n_windows,
+            )
+            if n_windows.max() <= self._room:
+                break
+            self._room = 2 * int(n_windows.max())
+        used = (np.arange(self._room) < n_windows[:, None]).ravel()
+        return Windows(*(column[used] for column in windows))
+
+    def _reach_m(self, world, satellite_radius_m):
+        """Upper bound on the range of a satellite that a site can use, given how far out it is.
+
+        By the law of cosines in the triangle of site, satellite and Earth's centre; a metre for rounding.
+        """
+        sine_mask = world.site[self._sites.row, SINE_MASK]
+        lowest = np.arcsin(np.maximum(-1.0, sine_mask)) - _DEFLECTION_RAD
+        site_radius_m = np.linalg.norm(self._sites.position_m, axis=1)
+        along_m = site_radius_m * np.sin(np.maximum(-0.5 * math.pi, lowest))
+        under_root = satellite_radius_m**2 - site_radius_m**2 + along_m**2
+        highest_m = np.maximum(0.0, np.sqrt(np.maximum(0.0, under_root)) - along_m)
+        return np.minimum(self._max_range_m, highest_m) + 1.0
+
+    def _under_clear_sky(self, windows, sky):
+        """The parts of windows in which there are no clouds over the site."""
+        if not self._clouds:
+            return windows
+        begin_s, end_s = sky.start_s, sky.start_s + sky.length_s
+        clear = {node: clear_spans(each, begin_s, end_s) for node, each in self._clouds.items()}
+        rows = []
+        for first, second, start_s, stop_s in zip(*(column.tolist() for column in windows), strict=True):
+            for from_s, to_s in clear.get(first, [(-math.inf, math.inf)]):
+                if max(start_s, from_s) < min(stop_s, to_s):
+                    rows.append((first, second, max(start_s, from_s), min(stop_s, to_s)))
+        columns = zip(*rows, strict=True) if rows else ([], [], [], [])
+        return Windows(*(np.array(column, each.dtype) for column, each in zip(columns, windows, strict=True)))
+
+
+def clear_spans(clouds, begin_s, end_s):
+    """When there are no clouds within an interval: (start, stop), infinite where it goes on outside it."""
+    edges_s = clouds.transitions(begin_s, end_s)
+    spans, clear_since = [], -math.inf if clouds.is_clear(begin_s) else None
+    for edge_s in edges_s:
+        if clear_since is None:
+            clear_since = edge_s
+        else:
+            spans.append((clear_since, edge_s))
+            clear_since = None
+    if clear_since is not None:
+        spans.append((clear_since, math.inf))
+    return spans

@@ -1,5 +1,6 @@
 """Kernels that gather the links of an instant, sort them and give them their ids."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,14 +47,30 @@ def offer(offers, i, from_node, to_node, range_m, rate_bps, kind, rule):
 
 
 @kernel
-def append_pairs(pairs, pair_range_m, kind, rule, offers, count):
-    """Offer both directions of every pair whose range is not negative; how many offers there are then."""
-    for i in range(len(pair_range_m)):
-        if pair_range_m[i] >= 0.0:
-            first, second = pairs.first_node[i], pairs.second_node[i]
-            offer(offers, count, first, second, pair_range_m[i], pairs.rate_bps[i], kind, rule)
-            offer(offers, count + 1, second, first, pair_range_m[i], pairs.rate_bps[i], kind, rule)
-            count += 2
+def distance_m(position_m, first, second):
+    """Straight-line distance between two rows of `position_m`."""
+    x = position_m[second, 0] - position_m[first, 0]
+    y = position_m[second, 1] - position_m[first, 1]
+    z = position_m[second, 2] - position_m[first, 2]
+    return math.sqrt(x * x + y * y + z * z)
+
+
+@kernel
+def fill_ranges(position_m, from_node, to_node, range_m):
+    """Straight-line distance from `from_node[i]` to `to_node[i]`."""
+    for i in range(len(from_node)):
+        range_m[i] = distance_m(position_m, from_node[i], to_node[i])
+
+
+@kernel
+def append_windows(position_m, windows, rows, rates_bps, kind, rule, offers, count):
+    """Offer both directions of the pairs in some rows of `windows`; how many offers there are then."""
+    for i in range(len(rows)):
+        first, second = windows.first[rows[i]], windows.second[rows[i]]
+        range_m = distance_m(position_m, first, second)
+        offer(offers, count, first, second, range_m, rates_bps[0], kind, rule)
+        offer(offers, count + 1, second, first, range_m, rates_bps[1], kind, rule)
+        count += 2
     return count
 
 
@@ -79,13 +96,15 @@ def fill_order_by(node, order_before, count, n_nodes, next_place, order):
 @kernel
 def keep_first_of_each_pair(offers, order, count):
     """Drop from sorted `order` what repeats an ordered pair: the first rule wins; how many are left."""
-    from_node, to_node = offers.from_node, offers.to_node
+    from_node, to_node, rule = offers.from_node, offers.to_node, offers.rule
     kept = 0
     for i in range(count):
         row = order[i]
         if kept > 0:
             last = order[kept - 1]
             if from_node[row] == from_node[last] and to_node[row] == to_node[last]:
+                if rule[row] < rule[last]:
+                    order[kept - 1] = row
                 continue
         order[kept] = row
         kept += 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lasermesh.contacts.sight_kernels import Pairs, fill_pair_ranges
+from lasermesh.contacts.conditions_kernels import World, grazing_height_m
 from lasermesh.orbits.arguments import as_float_array
 from lasermesh.units import WGS84_EQUATORIAL_RADIUS_M, WGS84_POLAR_RADIUS_M
 
@@ -41,10 +41,6 @@ def clears_earth(starts_ecef_m, ends_ecef_m, grazing_altitude_m):
     """
     starts = as_float_array(starts_ecef_m, (None, 3), "starts_ecef_m")
     ends = as_float_array(ends_ecef_m, (len(starts), 3), "ends_ecef_m")
-    n = len(starts)
-    rows = np.arange(2 * n, dtype=np.int32)
-    pairs = Pairs(rows[:n], rows[n:], np.full(n, np.inf), np.zeros(n, dtype=np.int64))
-    range_m = np.empty(n)
-    ellipsoid = raised_ellipsoid(float(grazing_altitude_m))
-    fill_pair_ranges(np.concatenate((starts, ends)), pairs, *ellipsoid, range_m)
-    return range_m >= 0.0
+    world = World(*np.empty((3, 0, 0)), *raised_ellipsoid(float(grazing_altitude_m)))
+    pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+    return np.array([grazing_height_m(world, tuple(a), tuple(b)) >= 0.0 for a, b in pairs], dtype=bool)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lasermesh.errors import UserError
+from lasermesh.experiments.left_out import failures_of, skipped_of, warn_of_failures
 from lasermesh.scenario import Experiment, Problem, ScenarioError, load
 from lasermesh.scenario.positions import line_numbers
 from lasermesh.scenario.sources import display_name
@@ -18,6 +19,7 @@ class CheckReport:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
     counts: dict[str, int] | None = None  # satellites, ground sites, flows; None if there are problems
+    skipped: tuple[dict, ...] = ()  # satellites left out at loading, and at the epoch by SGP4
 
     @property
     def ok(self) -> bool:
@@ -27,7 +29,8 @@ class CheckReport:
     def __str__(self):
         if self.problems:
             return str(ScenarioError(self.name, self.problems))
-        sizes = ", ".join(f"{what}: {count}" for what, count in self.counts.items())
+        counts = self.counts | ({"left out": len(self.skipped)} if self.skipped else {})
+        sizes = ", ".join(f"{what}: {count}" for what, count in counts.items())
         return f"{self.name}: no problems ({sizes})"
 
 
@@ -47,7 +50,7 @@ def check(name: str, sets=()) -> CheckReport:
         return CheckReport(error.name, tuple(error.problems))
     is_experiment = isinstance(scenario, Experiment)
     topology = scenario.topology if is_experiment else scenario
-    problems, warnings = [], list(scenario.warnings)
+    problems, warnings, skipped = [], list(scenario.warnings), skipped_of(topology)
     if is_experiment:
         _check_policy(scenario, sets, problems)
     crowded = _groups_to_count(topology)
@@ -55,16 +58,17 @@ def check(name: str, sets=()) -> CheckReport:
     if crowded or any(group.element_sets for group in topology.satellites):
         ephemeris = _check_satellites(topology, problems, warnings)
         if ephemeris is not None:
+            skipped += [{**failure, "reason": "sgp4"} for failure in failures_of(ephemeris)]
             _check_terminals(topology, crowded, ephemeris, warnings)
     if problems:
-        return CheckReport(name, tuple(problems), tuple(warnings))
+        return CheckReport(name, tuple(problems), tuple(warnings), skipped=tuple(skipped))
     counts = {
         "satellites": sum(group.size for group in topology.satellites),
         "ground sites": sum(len(group.sites) for group in topology.ground),
     }
     if is_experiment:
         counts["flows"] = len(scenario.expanded_flows)
-    return CheckReport(name, (), tuple(warnings), counts)
+    return CheckReport(name, (), tuple(warnings), counts, tuple(skipped))
 
 
 def _check_satellites(topology, problems, warnings):
@@ -79,8 +83,7 @@ def _check_satellites(topology, problems, warnings):
     except UserError as error:
         problems.append(Problem(display_name(topology.file), None, "on_bad_satellite", "stop", str(error)))
         return None
-    for failure in ephemeris.failures:
-        warnings.append(f'satellite "{failure.name}" is left out: {failure.message}')
+    warn_of_failures(ephemeris, warnings.append)
     return ephemeris
 
 

@@ -1,4 +1,4 @@
-"""What the packet engine is told step by step: links, their delays, and what changes."""
+"""What the packet engine is told step by step: links, their delays, and what changes when."""
 
 import hashlib
 from typing import NamedTuple
@@ -20,10 +20,15 @@ class QueueLimits(NamedTuple):
     packets: int | None
     bytes: int | None
 
+    @property
+    def go_with_rate(self):
+        """Whether links of different rates have different limits."""
+        return self.packets is None and self.bytes is None
+
     def at(self, rate_bps, scale):
         """Limits of links of a rate: int64 arrays of packets and bytes."""
         rate_bps = np.asarray(rate_bps)
-        if self.packets is None and self.bytes is None:
+        if self.go_with_rate:
             limit_bytes = np.rint(rate_bps * (DEFAULT_QUEUE_S / 8)).astype(np.int64)
         else:
             limit = NO_LIMIT if self.bytes is None else round(self.bytes * scale)
@@ -42,21 +47,34 @@ def queue_limits_of(experiment):
     return found
 
 
+class LinkChanges(NamedTuple):
+    """Links that come up, go down or change rate, in order of time; row i is one change of one link."""
+
+    t_s: np.ndarray  # float64 (n,)  since the topology's epoch
+    time_ps: np.ndarray  # int64 (n,)  the same since the experiment's start
+    link: np.ndarray  # int64 (n,)
+    rate_bps: np.ndarray  # int64 (n,)  from then on; 0: down
+
+
 class LinkFeed:
-    """Turns the link graphs of successive steps into what the engine needs to know.
+    """Turns the links of successive steps into what the engine needs to know.
 
     Attributes
     ----------
     graph : LinkGraph
-        Of the step that was begun last.
+        At the beginning of the step that was begun last.
     rate_bps : int64 array, shape (n_links,)
-        By link id, in that step; 0 where a link is down.
+        By link id, at the same instant; 0 where a link is down.
+    changes : LinkChanges
+        Of that step, those at its beginning included.
     longest_miss_m : float
         How far a range, linear in time within its step, has been off in the middle of a step.
     """
 
     def __init__(self, experiment, links, engine, watch):
         self.graph = None
+        self.changes = None
+        self.rate_bps = np.zeros(0, np.int64)
         self.longest_miss_m = 0.0
         self._experiment = experiment
         self._links = links
@@ -64,7 +82,8 @@ class LinkFeed:
         self._watch = watch  # called with ends, kinds and rates of new links, returns their taps
         self._step = None
         self._limits = queue_limits_of(experiment)
-        self.rate_bps = np.zeros(0, np.int64)
+        self._late = None  # changes within the step that change queue limits too
+        self._rate_at_end = np.zeros(0, np.int64)
         self._ever_up = np.zeros(0, bool)
         self._hash = hashlib.sha256()
 
@@ -83,28 +102,88 @@ class LinkFeed:
 
         The engine knows its links from here on; `hand_over` lets it begin, once it has its tables.
         """
-        graph = self.graph = self._links.graph_at(start_s)
+        step = self._links.step(start_s, end_s)
+        graph = self.graph = step.graph
         ids = graph.link.astype(np.int64)
-        rate_bps = scaled_rates_bps(graph.rate_bps, self._experiment.packets.scale)
-        self._add_new_links(ids, rate_bps)
-        changes = self._changes(ids, rate_bps, start_ps)
-        delay_start, delay_end = self._delays(graph, ids, start_s, end_s)
-        for array in (np.array([start_ps, end_ps]), ids, rate_bps, delay_start, delay_end):
+        rate_bps = self._scaled(graph.rate_bps)
+        inner = self._inner_changes(step, start_s, start_ps, end_ps)
+        self._add_new_links(np.append(ids, inner.link), np.append(rate_bps, inner.rate_bps))
+        first = self._first_changes(ids, rate_bps, start_s, start_ps)
+        self.changes = LinkChanges(*map(np.concatenate, zip(first, inner, strict=True)))
+        rows = engine_changes(self.changes, self._rate_at_end)
+        self._set_limits(rows, start_ps)
+        self._follow(ids, rate_bps, inner)
+        up = np.union1d(ids, inner.link)
+        delay_start, delay_end = self._delays(up, inner, start_s, end_s)
+        self._step = Step(start_ps, end_ps, up, delay_start, delay_end, *rows)
+        for array in (np.array([start_ps, end_ps]), ids, rate_bps, *inner[1:], delay_start, delay_end):
             self._hash.update(np.ascontiguousarray(array, np.int64).tobytes())
-        self._step = Step(start_ps, end_ps, ids, delay_start, delay_end, *changes)
 
     def hand_over(self):
         """Let the engine begin the step that was looked at."""
         self._engine.begin_step(self._step)
 
+    def changes_before(self, clock_ps):
+        """The changes of the step that have happened by now: those before an instant."""
+        happened = self.changes.time_ps < clock_ps
+        return LinkChanges(*(column[happened] for column in self.changes))
+
+    @property
+    def stops_at_start(self):
+        """Whether links stop at the very beginning of the step."""
+        stop = self._step.change_kind == kinds.CHANGE_STOP
+        return bool((self._step.change_ps[stop] == self._step.start_ps).any())
+
+    @property
+    def next_limits_ps(self):
+        """When queue limits change next within the step, for which the engine must halt, or NEVER."""
+        return int(self._late.time_ps[0] if len(self._late.link) else kinds.NEVER)
+
+    def change_limits(self):
+        """Put the queue limits of that instant in force, which the engine has reached."""
+        due = self._late.time_ps == self._late.time_ps[0]
+        self._limit(self._late.link[due], self._late.rate_bps[due])
+        self._late = EngineChanges(*(column[~due] for column in self._late))
+
     def limits_bytes(self):
-        """Queue limit of every link in that step, by id; of no meaning where a link is down."""
+        """Queue limit of every link at the step's beginning, by id; of no meaning where a link is down."""
         limits = np.zeros(len(self.rate_bps), np.int64)
         rule = self._links.links.rule
         for index, of_rule in enumerate(self._limits):
             mine = rule == index
             limits[mine] = of_rule.at(self.rate_bps[mine], self._experiment.packets.scale)[1]
         return limits
+
+    def _scaled(self, rate_bps):
+        """Rates times `packets.scale`; what is down stays down."""
+        up = np.asarray(rate_bps) > 0
+        scaled = np.zeros(len(up), np.int64)
+        scaled[up] = scaled_rates_bps(rate_bps[up], self._experiment.packets.scale)
+        return scaled
+
+    def _inner_changes(self, step, start_s, start_ps, end_ps):
+        """What changes within a step after its beginning; rounded to ps, but not out of the step."""
+        after_ps = np.rint((step.change_s - start_s) * PS_PER_S).astype(np.int64)
+        time_ps = np.clip(start_ps + after_ps, start_ps + 1, end_ps - 1)
+        rate_bps = self._scaled(step.change_rate_bps)
+        return LinkChanges(step.change_s, time_ps, step.change_link.astype(np.int64), rate_bps)
+
+    def _first_changes(self, ids, rate_bps, start_s, start_ps):
+        """What changes at the beginning of a step, against the end of the one before; stops come first."""
+        after = np.zeros_like(self._rate_at_end)
+        after[ids] = rate_bps
+        link = np.flatnonzero(self._rate_at_end != after)
+        link = link[np.argsort(after[link] > 0, kind="stable")]
+        return LinkChanges(np.full(len(link), start_s), np.full(len(link), start_ps), link, after[link])
+
+    def _follow(self, ids, rate_bps, inner):
+        """Remember the rates at the beginning and at the end of the step."""
+        self.rate_bps = np.zeros_like(self._rate_at_end)
+        self.rate_bps[ids] = rate_bps
+        self._rate_at_end = self.rate_bps.copy()
+        self._rate_at_end[inner.link] = inner.rate_bps  # of several changes of a link the last one counts
+        self._ever_up[ids] = True
+        self._ever_up[inner.link[inner.rate_bps > 0]] = True
 
     def _add_new_links(self, ids, rate_bps):
         """Tell the engine of links that the contacts room has numbered since the last step."""
@@ -114,42 +193,111 @@ class LinkFeed:
             return
         rows = slice(known, len(table.from_node))
         rate_of = np.zeros(len(table.from_node), np.int64)
-        rate_of[ids] = rate_bps
+        rate_of[ids[::-1]] = rate_bps[::-1]  # of several rates of a link the first one counts
         taps = self._watch(table.from_node[rows], table.to_node[rows], table.kind[rows], rate_of[rows])
         self._engine.add_links(table.from_node[rows], table.to_node[rows], NO_LIMIT, NO_LIMIT, taps)
         new = np.zeros(len(table.from_node) - known, np.int64)
-        self.rate_bps = np.concatenate([self.rate_bps, new])
+        self._rate_at_end = np.concatenate([self._rate_at_end, new])
         self._ever_up = np.concatenate([self._ever_up, new.astype(bool)])
 
-    def _changes(self, ids, rate_bps, start_ps):
-        """Links that stop, start or change rate against the step before, as the engine wants them."""
-        before = self.rate_bps
-        after = np.zeros_like(before)
-        after[ids] = rate_bps
-        changed = np.flatnonzero(before != after)
-        stop = changed[after[changed] == 0]
-        start = changed[before[changed] == 0]
-        rate = changed[(before[changed] != 0) & (after[changed] != 0)]
-        for index, limits in enumerate(self._limits):
-            links = np.concatenate([start, rate])
-            links = links[self._links.links.rule[links] == index]
-            self._engine.set_limits(links, *limits.at(after[links], self._experiment.packets.scale))
-        self.rate_bps = after
-        self._ever_up[start] = True
-        links = np.concatenate([stop, start, rate])
-        kind = np.repeat(
-            [kinds.CHANGE_STOP, kinds.CHANGE_START, kinds.CHANGE_RATE], [len(stop), len(start), len(rate)]
-        )
-        return np.full(len(links), start_ps), links, kind.astype(np.int64), after[links]
+    def _set_limits(self, rows, start_ps):
+        """Set the queue limits of links that start or change rate, and note those that must wait.
 
-    def _delays(self, graph, ids, start_s, end_s):
-        """Delays in ps at both ends of the step, and how far the line between them misses in its middle."""
-        range_end_m = self._links.ranges_at(ids, end_s)
-        middle_m = self._links.ranges_at(ids, 0.5 * (start_s + end_s))
-        # A satellite that SGP4 gives up within the step stays where it was last seen, until the step is over.
-        range_end_m = np.where(np.isfinite(range_end_m), range_end_m, graph.range_m)
-        miss_m = np.abs(middle_m - 0.5 * (graph.range_m + range_end_m))
-        if len(miss_m) and np.isfinite(miss_m).any():
+        A link that is down until its first start within the step can have its limit at once. Where a link is
+        up before, another limit must not hold before the other rate does: see `change_limits`.
+        """
+        by_link = np.lexsort((rows.time_ps, rows.link))
+        first = np.zeros(len(by_link), bool)
+        first[by_link[np.flatnonzero(np.diff(rows.link[by_link], prepend=-1))]] = True
+        starts = rows.kind == kinds.CHANGE_START
+        now = (rows.kind != kinds.CHANGE_STOP) & ((rows.time_ps == start_ps) | (first & starts))
+        self._limit(rows.link[now], rows.rate_bps[now])
+        by_rate = np.array([limits.go_with_rate for limits in self._limits] or [False])
+        late = ~now & (rows.kind != kinds.CHANGE_STOP) & by_rate[self._links.links.rule[rows.link]]
+        order = np.flatnonzero(late)[np.argsort(rows.time_ps[late], kind="stable")]
+        self._late = EngineChanges(*(column[order] for column in rows))
+
+    def _limit(self, links, rate_bps):
+        """Set the queue limits of links that have these rates from now on."""
+        rule = self._links.links.rule[links]
+        for index, limits in enumerate(self._limits):
+            mine = rule == index
+            self._engine.set_limits(links[mine], *limits.at(rate_bps[mine], self._experiment.packets.scale))
+
+    def _delays(self, links, inner, start_s, end_s):
+        """Delays in ps at both ends of the step, and how far the line between them misses in its middle.
+
+        The end counts as just before it: a contact of a plan that begins there may have another light time.
+        """
+        end_s = np.nextafter(end_s, start_s)
+        range_start_m = self._links.ranges_at(links, start_s)
+        range_end_m = self._links.ranges_at(links, end_s)
+        self._extend(range_start_m, range_end_m, links, inner, start_s, end_s)
+        middle_m = self._links.ranges_at(links, 0.5 * (start_s + end_s))
+        miss_m = np.abs(middle_m - 0.5 * (range_start_m + range_end_m))
+        if np.isfinite(miss_m).any():
             self.longest_miss_m = max(self.longest_miss_m, float(np.nanmax(miss_m)))
         ps_per_m = PS_PER_S / SPEED_OF_LIGHT_M_PER_S
-        return tuple(np.rint(metres * ps_per_m).astype(np.int64) for metres in (graph.range_m, range_end_m))
+        return tuple(np.rint(metres * ps_per_m).astype(np.int64) for metres in (range_start_m, range_end_m))
+
+    def _extend(self, range_start_m, range_end_m, links, inner, start_s, end_s):
+        """Go on in a straight line where a satellite fails within the step, from when its link went down."""
+        for row in np.flatnonzero(~np.isfinite(range_end_m)):
+            stops_s = inner.t_s[(inner.link == links[row]) & (inner.rate_bps == 0)]
+            range_end_m[row] = range_start_m[row]
+            if len(stops_s):
+                last_s = np.nextafter(stops_s[-1], start_s)
+                last_m = self._links.ranges_at(links[row : row + 1], last_s)[0]
+                slope = (last_m - range_start_m[row]) / (last_s - start_s)
+                if np.isfinite(slope):
+                    range_end_m[row] += slope * (end_s - start_s)
+
+
+class EngineChanges(NamedTuple):
+    """Changes as the packet engine wants them, sorted by link, then time, stops before starts."""
+
+    time_ps: np.ndarray  # int64 (n,)
+    link: np.ndarray  # int64 (n,)
+    kind: np.ndarray  # int64 (n,)
+    rate_bps: np.ndarray  # int64 (n,)
+
+
+def engine_changes(changes, rate_before_bps):
+    """What the engine must do so that every link has the rates of `LinkChanges` from their instants on.
+
+    Parameters
+    ----------
+    changes : LinkChanges
+        Of several changes of one link at one instant the last one counts; a stop among them empties its
+        queue all the same.
+    rate_before_bps : int64 array by link id
+        Before the first change.
+
+    Returns
+    -------
+    changes : EngineChanges
+    """
+    order = np.lexsort((changes.time_ps, changes.link))  # stable: what came first stays first
+    time_ps, link, rate_bps = (column[order] for column in changes[1:])
+    if not len(link):
+        return EngineChanges(time_ps, link, link, rate_bps)
+    other_link = np.diff(link, prepend=-1) != 0
+    first = np.flatnonzero(other_link | (np.diff(time_ps, prepend=-1) != 0))
+    last = np.append(first[1:], len(link)) - 1
+    after = rate_bps[last]
+    before = np.where(other_link[first], rate_before_bps[link[first]], np.roll(after, 1))
+    falls = np.minimum.reduceat(rate_bps, first) == 0
+    stop = falls & (before > 0)
+    start = (after > 0) & (falls | (before == 0))
+    change = (after > 0) & ~start & (after != before)
+    found = [
+        EngineChanges(time_ps[last][which], link[last][which], np.full(which.sum(), kind), rate)
+        for which, kind, rate in (
+            (stop, kinds.CHANGE_STOP, np.zeros(stop.sum(), np.int64)),
+            (start, kinds.CHANGE_START, after[start]),
+            (change, kinds.CHANGE_RATE, after[change]),
+        )
+    ]
+    rows = EngineChanges(*map(np.concatenate, zip(*found, strict=True)))
+    order = np.lexsort((rows.kind, rows.time_ps, rows.link))
+    return EngineChanges(*(column[order] for column in rows))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lasermesh.contacts import LinkEngine
 from lasermesh.errors import UserError
+from lasermesh.experiments.left_out import warn_of_failures
+from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
 from lasermesh.routing import Policy, Snapshot, compute_table, follow_flows, load_policy, transit_of
 from lasermesh.scenario import Pair, ScenarioError
@@ -17,7 +18,6 @@ from lasermesh.scenario.tables import read_csv
 # 3 * 0.1 is 0.30000000000000004: what is so near the end of the interval is its end.
 _END_TOLERANCE_STEPS = 1e-9
 _TIME_DIGITS = 9  # of sampled instants, in s
-_MOST_FAILURES_NAMED = 20
 
 FURTHEST_YEARS = 100
 """Instants are refused beyond so many years from the epoch; orbits are guesswork long before that."""
@@ -34,6 +34,7 @@ def paths(
     step_s: float | None = None,
     policy: str | Policy = "shortest-delay",
     warn=lambda message: None,
+    warm_up_s: float | None = None,
 ) -> dict:
     """The path of each pair of nodes at `start_s + k * step_s < start_s + duration_s`, at least once.
 
@@ -50,12 +51,15 @@ def paths(
         A name, or `file.py:function`.
     warn : function of one str
         Called with what the user should know: circles in the policy's table, satellites left out.
+    warm_up_s : float, optional
+        Follow rules with a memory for so long before `start_s`, instead of from t = 0.
 
     Returns
     -------
     result : dict
-        `{policy, paths: [{from, to, samples}]}`, JSON-ready, with samples `{t_s, reachable, delay_ms, rtt_ms,
-        distance_km, hops, nodes}`. The answer takes the same path back: rtt_ms is twice delay_ms.
+        `{policy, paths: [{from, to, samples}], memory}`, JSON-ready, with samples `{t_s, reachable, delay_ms,
+        rtt_ms, distance_km, hops, nodes}`. The answer takes the same path back: rtt_ms is twice delay_ms.
+        `memory` is None, or says from when on rules with a memory were followed: `{from_s, warm_up_s}`.
 
     Raises
     ------
@@ -70,7 +74,8 @@ def paths(
     names = topology.node_names
     samples = [[] for _ in ends]
     ephemeris = build_ephemeris(topology)
-    for t_s, snapshot, table, report in _tables(topology, ephemeris, ends, times_s, policy):
+    links = link_engine(topology, ephemeris, warm_up_s, warn)
+    for t_s, snapshot, table, report in _tables(topology, ephemeris, links, ends, times_s, policy):
         _warn_of_loops(report, snapshot, warn)
         routes = follow_flows(snapshot, table)
         delays_ms = (routes.delay_s * 1e3).tolist()
@@ -83,12 +88,12 @@ def paths(
     return {
         "policy": policy.name,
         "paths": [{"from": names[a], "to": names[b], "samples": of_pair} for (a, b), of_pair in found],
+        "memory": memory_of(links, warm_up_s),
     }
 
 
-def _tables(topology, ephemeris, ends, times_s, policy):
-    """Instant, snapshot, table and its report for each of the instants, one after the other."""
-    links = LinkEngine(topology, ephemeris)
+def _tables(topology, ephemeris, links, ends, times_s, policy):
+    """Instant, snapshot, table and its report for each of the instants, which ascend as memories need."""
     transit = transit_of(topology)
     table = None
     for t_s in times_s:
@@ -131,15 +136,6 @@ def _warn_of_loops(report, snapshot, warn):
             f'routing policy "{report.policy}" at t = {report.t_s:g} s leads in a circle for '
             f"{len(report.looping_flows)} of {snapshot.n_flows} pairs, such as {' to '.join(ends)}"
         )
-
-
-def warn_of_failures(ephemeris, warn) -> None:
-    """Name the satellites that SGP4 has refused so far and that are therefore left out."""
-    for failure in ephemeris.failures[:_MOST_FAILURES_NAMED]:
-        warn(f'satellite "{failure.name}" is left out: {failure.message}')
-    more = len(ephemeris.failures) - _MOST_FAILURES_NAMED
-    if more > 0:
-        warn(f"{more} more satellites are left out")
 
 
 def sample_times(start_s: float, duration_s: float, step_s: float) -> list[float]:

@@ -11,8 +11,9 @@ class PathLog:
     """Notes the path of every flow under each new table.
 
     A path that changes at its first or last satellite is a hand-over of the ground site there. What a change
-    cost is counted in packets lost for want of a link or route: those the flow lost in the step that began
-    with the new table, and those lost before, on links that stopped while the last table was still in force.
+    cost is counted in packets that the flow lost for want of a link or route: on links that stopped while the
+    last table was still in force or just as the new one came, and by nodes from which the new table, in its
+    first step, knew no way on. What is lost later in that step on links that stop then is the next change's.
     Where both ends hand over at once, the source's hand-over bears it.
 
     Attributes
@@ -35,7 +36,7 @@ class PathLog:
         self._delay_s = np.full(len(flow_names), np.nan)
         self._open = {}  # flow: entries of a table whose first step is not over
         self._new_table = False
-        self._lost = np.zeros(len(flow_names), np.int64)
+        self._lost = np.zeros((2, len(flow_names)), np.int64)
         self._lost_under_old_table = np.zeros(len(flow_names), np.int64)
 
     def note(self, t_s, routes, active):
@@ -77,24 +78,38 @@ class PathLog:
             first=first,
         )
 
-    def end_step(self, lost):
-        """Charge changes with what flows lost by `link_down` and `no_route`.
+    def begin_step(self, link_down, no_route):
+        """Charge changes with what flows have lost by now, just after a step's beginning.
 
         Parameters
         ----------
-        lost : int64 array, shape (n_flows,)
-            Packets, from the run's start to the end of this step.
+        link_down, no_route : int64 arrays, shape (n_flows,)
+            Packets lost by each cause since the run's start.
         """
-        lost_now = lost - self._lost
-        self._lost = lost.copy()
-        if not self._new_table:
-            self._lost_under_old_table += lost_now
-            return
-        for flow, entries in self._open.items():
-            for entry in entries:
-                entry["dropped"] += int(lost_now[flow])
+        self._charge(*self._lost_since(link_down, no_route))
+
+    def end_step(self, link_down, no_route):
+        """Charge changes with what flows have lost by the end of a step; arguments as for `begin_step`."""
+        by_link, by_route = self._lost_since(link_down, no_route)
+        if self._new_table:
+            self._charge(0 * by_link, by_route)
+        else:
+            by_link += by_route
+        self._lost_under_old_table += by_link
         self._open = {}
         self._new_table = False
+
+    def _lost_since(self, link_down, no_route):
+        """What flows have lost by each cause since this was last asked."""
+        lost = np.stack([link_down, no_route])
+        since, self._lost = lost - self._lost, lost
+        return since
+
+    def _charge(self, by_link, by_route):
+        """Add what was lost to the entries of the table that has just come."""
+        for flow, entries in self._open.items():
+            for entry in entries:
+                entry["dropped"] += int(by_link[flow] + by_route[flow])
 
     def _note_change(self, t_s, flow, before, after, delay_s):
         entry = {

@@ -8,16 +8,19 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.contacts import LinkEngine
+from lasermesh.contacts.intervals import light_times_s
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments import memory
 from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.feeding import LinkFeed
+from lasermesh.experiments.left_out import failures_of, skipped_by_reason
 from lasermesh.experiments.paths_taken import PathLog
+from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.tapping import Tapping
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
@@ -65,6 +68,7 @@ def run(
     capture=None,
     on_progress=None,
     warn=lambda message: None,
+    warm_up_s=None,
 ):
     """Run an experiment and leave its folder.
 
@@ -86,6 +90,8 @@ def run(
         `endpoints`, `NODE` or `NODE:PEER`.
     on_progress : function of Progress, optional
     warn : function of str
+    warm_up_s : float, optional
+        Follow rules with a memory for so long before the run starts, instead of from t = 0.
 
     Returns
     -------
@@ -104,7 +110,8 @@ def run(
         experiment = replace(experiment, seed=seed)
     for warning in experiment.warnings:
         warn(warning)
-    return Simulation(experiment, threads or processors(), capture, on_progress, warn).run(output, force)
+    simulation = Simulation(experiment, threads or processors(), capture, on_progress, warn, warm_up_s)
+    return simulation.run(output, force)
 
 
 def processors():
@@ -118,7 +125,15 @@ def processors():
 class Simulation:
     """One run of one experiment."""
 
-    def __init__(self, experiment, threads, capture=None, on_progress=None, warn=lambda message: None):
+    def __init__(
+        self,
+        experiment,
+        threads,
+        capture=None,
+        on_progress=None,
+        warn=lambda message: None,
+        warm_up_s=None,
+    ):
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
@@ -129,7 +144,8 @@ class Simulation:
             experiment.routing.policy, experiment.file.parent if experiment.file else None
         )
         self._ephemeris = build_ephemeris(topology)
-        self._links = LinkEngine(topology, self._ephemeris)
+        self._warm_up_s = warm_up_s
+        self._links = link_engine(topology, self._ephemeris, warm_up_s, warn)
         self._names = self._ephemeris.names
         self._transit = transit_of(topology)
         self._capture = None if capture is None else Tapping(capture, self._names, self.flows)
@@ -148,7 +164,7 @@ class Simulation:
         )
         self._feed = LinkFeed(experiment, self._links, self.engine, self._watch)
         self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
-        self._contacts = ContactLog(self._links)
+        self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
         self._totals = LinkTotals()
         self._table = None
         self._new_paths = None  # of a table that was just computed, not yet written
@@ -202,15 +218,18 @@ class Simulation:
 
     def _simulate(self, folder):
         """All steps of the run, one after the other, of which the first has been begun."""
+        step_s = self.experiment.topology.step_s
         index = 0
         while True:
-            self._contacts.note(self._feed.graph.t_s, self._feed.rate_bps, folder.contacts)
+            self._feed.hand_over()
             if self._new_paths is not None:
                 folder.paths.write(self._new_paths)
                 self._new_paths = None
-            self._feed.hand_over()
+                if self._feed.stops_at_start:
+                    self._advance(ps_from_s(index * step_s) + 1)
+                    self._paths.begin_step(*self._lost())
             index += 1
-            next_ps = ps_from_s(index * self.experiment.topology.step_s)
+            next_ps = ps_from_s(index * step_s)
             self._advance(min(next_ps, self._end_ps))
             self._end_step(folder)
             if next_ps >= self._end_ps or self._stop_asked:
@@ -231,9 +250,14 @@ class Simulation:
     def _end_step(self, folder):
         """Write what links did in the step that is over, and charge path changes with what they cost."""
         self._drain(folder)
-        dropped = self.engine.flow_counters().dropped
-        self._paths.end_step(dropped[:, LINK_DOWN] + dropped[:, NO_ROUTE])
+        self._contacts.note(self._feed.changes_before(self.engine.clock_ps), folder.contacts)
+        self._paths.end_step(*self._lost())
         self._step_s = None
+
+    def _lost(self):
+        """Packets of each flow lost so far on links that were down, and for want of a route."""
+        dropped = self.engine.flow_counters().dropped
+        return dropped[:, LINK_DOWN], dropped[:, NO_ROUTE]
 
     def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
@@ -286,7 +310,11 @@ class Simulation:
         while not done and (self.engine.unfinished or not self._stop_asked):
             before = time.perf_counter()
             windows = self.engine.windows
-            done = self.engine.advance(until_ps, self._windows_per_slice)
+            halt_ps = min(until_ps, self._feed.next_limits_ps)
+            done = self.engine.advance(halt_ps, self._windows_per_slice)
+            if done and self._feed.next_limits_ps == halt_ps:
+                self._feed.change_limits()
+            done = done and halt_ps == until_ps
             if self._capture is not None:
                 self._capture.write(self.engine.drain_taps())
             now = time.perf_counter()
@@ -355,8 +383,8 @@ class Simulation:
             "path_change_count": self._paths.n_path_changes,
             "handover_count": self._paths.n_handovers,
             "scale": experiment.packets.scale if experiment.packets.scale != 1.0 else None,
-            "satellites_failed": [{"name": f.name, "message": f.message} for f in self._ephemeris.failures]
-            or None,
+            "satellites_failed": failures_of(self._ephemeris) or None,
+            "satellites_skipped": skipped_by_reason(experiment.topology) or None,
             "capture": None if self._capture is None else self._capture.close(),
         }
         summary = summarise(
@@ -378,6 +406,7 @@ class Simulation:
             },
             **more,
         )
+        memory = summary["memory"] = memory_of(self._links, self._warm_up_s)
         folder.close(
             summary,
             experiment.to_dict(),
@@ -386,6 +415,11 @@ class Simulation:
                 "windows": engine.windows,
                 "packet_bytes_peak": engine.peak_packet_bytes,
                 "range_error_km": miss_m / 1e3,
+            },
+            memory=memory,
+            satellites_left_out={
+                "skipped": len(experiment.topology.skipped),
+                "failed": len(self._ephemeris.failures),
             },
         )
         return summary

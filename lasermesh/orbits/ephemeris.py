@@ -1,44 +1,44 @@
 """Earth-fixed position and velocity of every node at any time."""
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 import numpy as np
-from sgp4.api import SGP4_ERRORS, SatrecArray
 
 from lasermesh.errors import UserError
-from lasermesh.orbits.frames import SECONDS_PER_DAY, julian_date, sidereal_time_rad
-from lasermesh.orbits.frames_kernels import fill_between_knots, fill_consistent_velocity, fill_earth_fixed
-from lasermesh.orbits.satellites import element_satellites, mean_argument_of_latitude_rad, pattern_satellites
+from lasermesh.orbits.formations import Formation
+from lasermesh.orbits.frames import Clock
+from lasermesh.orbits.frames_kernels import fill_between_knots, fill_consistent_velocity
+from lasermesh.orbits.knots import KNOT_S, KnotInterval, Recent
+from lasermesh.orbits.refusals import Refusals, coast
+from lasermesh.orbits.satellites import ElementFleet, PatternFleet, mean_motion_rad_per_s
 from lasermesh.orbits.sites import ecef_from_geodetic
+from lasermesh.orbits.sun import sun_direction_ecef
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S
 
-# A cubic misses a circular orbit between knots by at most h^4 n^4 r / 384 (de Boor, A Practical Guide to
-# Splines, chapter II): 2 cm at 30 s and 550 km, 0.4 m at 60 s.
-KNOT_S = 30.0
-
-# SGP4 takes up some satellites again that it has refused, as ghosts. One that it refuses at any whole
-# interval of this length since t = 0 stays out from then on, whatever was asked before.
-REFUSAL_CHECK_KNOTS = 120
-
-_CACHE_BYTES = 32 * 2**20
+_INTERVAL_BYTES = 128 * 2**20
+_BYTES_PER_NODE = 80  # of one interval: positions at one end, velocities at both, when it fails
+_FEW_NODES = 20_000
+_KEPT_OF_FEW = 48  # intervals; of fewer nodes all that fit, but never more than:
+_KEPT_AT_MOST = 4096
 _KEPT_AT_LEAST = 4
-_BYTES_PER_STATE = 6 * 8
+_KNOTS_KEPT = 4  # they only serve to make the next interval
 
 
 class Failure(NamedTuple):
-    """A satellite that SGP4 has refused; it has no position (nan) then and later."""
+    """A satellite that SGP4 has refused, or whose leader it has; it has no position (nan) then and later."""
 
     name: str
     row: int
     message: str
+    t_s: float  # to 1 ms; 0 if it had no position at t = 0 already
+    catalog_number: int | None
 
 
 class Ephemeris:
     """Position and velocity of every node of a topology, Earth-fixed (ITRF; UT1 = UTC, no polar motion).
 
     SGP4 is asked at knots `KNOT_S` apart, when they are first needed; a cubic Hermite polynomial through
-    position and velocity serves the instants between. At most 64 MiB of both are kept.
+    position and velocity serves the instants between. What was computed last is kept, up to about 128 MiB.
 
     Attributes
     ----------
@@ -49,7 +49,8 @@ class Ephemeris:
     has_position : bool array, shape (n_nodes,)
         False for fixed nodes alone.
     failures : list of Failure
-        Satellites that SGP4 has refused so far, in the order in which that was noticed.
+        Satellites that fail until the end of the last interval that was asked for, in the order in which that
+        was noticed, at one time in the order of their instants.
     """
 
     def __init__(self, topology):
@@ -59,39 +60,43 @@ class Ephemeris:
         self.is_ground = np.arange(self.n_nodes) >= self.n_satellites
         self.has_position = np.ones(self.n_nodes, dtype=bool)
         self.failures: list[Failure] = []
+        self.clock = Clock(topology.epoch)
         self._stop_on_failure = topology.on_bad_satellite == "stop"
-        self._day, self._fraction = julian_date(topology.epoch)
-
-        self._records, rows = self._make_records(topology)
-        self._rows = np.array(rows, dtype=np.int32)
-        self._array = SatrecArray(self._records) if self._records else None
         self._site_position_m = _site_positions(topology)
 
-        most = max(_KEPT_AT_LEAST, _CACHE_BYTES // (_BYTES_PER_STATE * max(1, len(self._rows))))
-        self._knots = _Recent(self._propagate, most)
-        self._intervals = _Recent(self._join, most)
-        self._reported = np.zeros(len(self._rows), dtype=bool)
-        self._out_from_check = np.full(len(self._rows), np.iinfo(np.int64).max)
-        self._checks_done = 0
-        # Without drag nothing decays: patterns need no check of what happened before.
-        self._may_decay = any(record.bstar != 0.0 for record in self._records)
-        self._knots.get(0)
+        self._fleets: list[tuple[slice, object]] = []
+        self._formations: list[Formation] = []
+        self._make_fleets(topology)
+        self._refusals = [
+            (rows, Refusals(fleet, self.clock)) for rows, fleet in self._fleets if fleet.may_fail
+        ]
+        self._fails_at_s = np.full(self.n_nodes, np.inf)
+        self._never_fails = np.full(self.n_nodes, np.inf)
+        self._reported = np.zeros(self.n_nodes, dtype=bool)
+        self._latitude_arguments = None
 
-    def _make_records(self, topology):
-        """SGP4 records of all satellites that move, and the row of each."""
-        records, rows = [], []
+        most = _INTERVAL_BYTES // (_BYTES_PER_NODE * max(1, self.n_nodes))
+        least = _KEPT_OF_FEW if self.n_nodes <= _FEW_NODES else _KEPT_AT_LEAST
+        self._knots = Recent(self._propagate, _KNOTS_KEPT)
+        self._intervals = Recent(self._join, min(_KEPT_AT_MOST, max(least, most)))
+        self._note_failures(0.0)
+
+    def _make_fleets(self, topology):
+        """What flies the satellites of each group."""
         first = 0
         for group in topology.satellites:
+            rows = slice(first, first + group.size)
             if group.fixed is not None:
-                self.has_position[first : first + group.size] = False
+                self.has_position[rows] = False
+            elif group.leader is not None:
+                leader_row = topology.row_of(group.leader)
+                motion = mean_motion_rad_per_s(self.record_of(leader_row))
+                self._formations.append(Formation(group, leader_row, first, motion))
+            elif group.pattern is not None:
+                self._fleets.append((rows, PatternFleet(group, self.clock)))
             else:
-                if group.pattern is not None:
-                    records += pattern_satellites(group, self._day, self._fraction)
-                else:
-                    records += element_satellites(group)
-                rows += range(first, first + group.size)
-            first += group.size
-        return records, rows
+                self._fleets.append((rows, ElementFleet(group, self.clock)))
+            first = rows.stop
 
     def state_at(self, t_s):
         """Position and velocity of every node at one instant.
@@ -104,27 +109,43 @@ class Ephemeris:
         Returns
         -------
         position_m, velocity_m_per_s : float64 arrays, shape (n_nodes, 3)
-            Earth-fixed, new arrays. nan for fixed nodes and for satellites that SGP4 refuses at a knot beside
-            the instant or has refused before.
+            Earth-fixed, new arrays. nan for fixed nodes and for satellites that have failed; before the
+            epoch, for those that SGP4 refuses at a knot beside the instant.
 
         Raises
         ------
         UserError
             If SGP4 refuses a satellite and the topology says `on_bad_satellite = "stop"`.
         """
-        position_m = np.full((self.n_nodes, 3), np.nan)
-        velocity_m_per_s = np.full((self.n_nodes, 3), np.nan)
+        t_s = float(t_s)
+        interval = self.interval_at(int(t_s // KNOT_S))
+        position_m = np.empty((self.n_nodes, 3))
+        velocity_m_per_s = np.empty((self.n_nodes, 3))
+        fill_between_knots(
+            interval.position_0_m,
+            interval.velocity_0_m_per_s,
+            interval.position_1_m,
+            interval.velocity_1_m_per_s,
+            KNOT_S,
+            (t_s - interval.start_s) / KNOT_S,
+            position_m,
+            velocity_m_per_s,
+        )
         position_m[self.n_satellites :] = self._site_position_m
-        velocity_m_per_s[self.n_satellites :] = 0.0
-        if self._array is not None:
-            index, after_s = divmod(float(t_s), KNOT_S)
-            if after_s == 0.0:
-                position_m[self._rows], velocity_m_per_s[self._rows] = self._knots.get(int(index))
-            else:
-                interval = self._intervals.get(int(index))
-                share = after_s / KNOT_S
-                fill_between_knots(*interval, KNOT_S, share, self._rows, position_m, velocity_m_per_s)
+        failed = np.flatnonzero(interval.fails_at_s <= t_s)
+        position_m[failed] = np.nan
+        velocity_m_per_s[failed] = np.nan
         return position_m, velocity_m_per_s
+
+    def interval_at(self, index) -> KnotInterval:
+        """What is known of the instants from `index * KNOT_S` to `(index + 1) * KNOT_S`.
+
+        Raises
+        ------
+        UserError
+            As `state_at`.
+        """
+        return self._intervals.get(int(index))
 
     def mean_argument_of_latitude_rad(self, rows):
         """Mean argument of latitude at the topology's epoch of the satellites in `rows`.
@@ -132,106 +153,130 @@ class Ephemeris:
         Returns
         -------
         float64 array, shape (len(rows),)
-            In [0, 2 pi), along the orbit from the ascending node; nan for whatever has no orbit.
+            In [0, 2 pi), along the orbit from the ascending node; that of the leader for a formation; nan for
+            whatever has no orbit.
         """
-        record_of_row = dict(zip(self._rows.tolist(), self._records, strict=True))
-        return np.array(
-            [
-                mean_argument_of_latitude_rad(record_of_row[row], self._day, self._fraction)
-                if row in record_of_row
-                else np.nan
-                for row in rows
-            ]
-        )
+        if self._latitude_arguments is None:
+            arguments = np.full(self.n_nodes, np.nan)
+            for of_fleet, fleet in self._fleets:
+                arguments[of_fleet] = fleet.mean_arguments_of_latitude_rad()
+            for formation in self._formations:
+                arguments[formation.rows] = arguments[formation.leader_row]
+            self._latitude_arguments = arguments
+        return self._latitude_arguments[np.asarray(rows, dtype=np.int64)]
+
+    def record_of(self, row):
+        """SGP4 record of a satellite, of its leader for a formation; ValueError for what has no orbit."""
+        row = self._orbit_row(row)
+        for rows, fleet in self._fleets:
+            if rows.start <= row < rows.stop:
+                return fleet.record(row - rows.start)
+        raise ValueError(f"node {row} has no orbit")
+
+    def _orbit_row(self, row):
+        """The row of the satellite whose orbit this node follows: its own, or that of its leader."""
+        for formation in reversed(self._formations):
+            if formation.rows.start <= row < formation.rows.stop:
+                row = formation.leader_row
+        return row
 
     def _propagate(self, index):
-        """Earth-fixed position (m) and velocity (m/s) of all records at a knot, float64 (n, 3) each."""
-        position_m = np.empty((len(self._rows), 3))
-        velocity_m_per_s = np.empty((len(self._rows), 3))
-        if self._array is None:
-            return position_m, velocity_m_per_s
-        self._check_until(index // REFUSAL_CHECK_KNOTS)
-        errors, teme_km, teme_km_per_s, fraction = self._sgp4(index)
-        fill_earth_fixed(
-            np.ascontiguousarray(teme_km),
-            np.ascontiguousarray(teme_km_per_s),
-            sidereal_time_rad(self._day, fraction),
-            EARTH_ROTATION_RAD_PER_S,
-            position_m,
-            velocity_m_per_s,
-        )
-        out = (errors != 0) | (self._out_from_check <= index // REFUSAL_CHECK_KNOTS)
-        position_m[out] = np.nan
-        velocity_m_per_s[out] = np.nan
+        """Position and velocity of all nodes at a knot, nan for satellites that have failed until then."""
+        t_s = index * KNOT_S
+        position_m = np.full((self.n_nodes, 3), np.nan)
+        velocity_m_per_s = np.full((self.n_nodes, 3), np.nan)
+        position_m[self.n_satellites :] = self._site_position_m
+        velocity_m_per_s[self.n_satellites :] = 0.0
+        for rows, fleet in self._fleets:
+            errors = fleet.fill(t_s, position_m[rows], velocity_m_per_s[rows])
+            if errors is not None and errors.any():
+                refused = rows.start + np.flatnonzero(errors)
+                position_m[refused] = np.nan
+                velocity_m_per_s[refused] = np.nan
+        for rows, refusals in self._refusals:
+            refusals.look_until(t_s)
+            failed = rows.start + np.flatnonzero(refusals.fails_at_s <= t_s)
+            position_m[failed] = np.nan
+            velocity_m_per_s[failed] = np.nan
+        for formation in self._formations:
+            formation.fill(t_s, position_m, velocity_m_per_s)
         return position_m, velocity_m_per_s
 
     def _join(self, index):
-        """Positions and velocities at a knot and the next one, the velocities made to fit the positions."""
+        """The interval between a knot and the next one, with velocities that fit the positions."""
+        start_s, stop_s = index * KNOT_S, (index + 1) * KNOT_S
         position_0_m, velocity_0 = self._knots.get(index)
         position_1_m, velocity_1 = self._knots.get(index + 1)
-        fitted_0, fitted_1 = np.empty_like(velocity_0), np.empty_like(velocity_1)
+        fails_at_s = self._never_fails
+        if self._refusals:
+            self._note_failures(stop_s)
+            fails_at_s = np.where(self._fails_at_s <= stop_s, self._fails_at_s, np.inf)
+            failing = np.flatnonzero((fails_at_s > start_s) & (fails_at_s <= stop_s))
+            if len(failing):
+                position_1_m, velocity_1 = position_1_m.copy(), velocity_1.copy()
+                self._go_on(failing, stop_s, position_1_m, velocity_1)
+            one_sided = np.isnan(position_0_m[:, 0]) != np.isnan(position_1_m[:, 0])
+            if one_sided.any():
+                position_0_m, position_1_m = position_0_m.copy(), position_1_m.copy()
+                position_0_m[one_sided] = position_1_m[one_sided] = np.nan
+                fails_at_s[one_sided] = np.minimum(fails_at_s[one_sided], start_s)
+        fitted_0, fitted_1 = np.zeros_like(velocity_0), np.zeros_like(velocity_1)
+        flying = slice(0, self.n_satellites)
         fill_consistent_velocity(
-            position_0_m,
-            velocity_0,
-            position_1_m,
-            velocity_1,
+            position_0_m[flying],
+            velocity_0[flying],
+            position_1_m[flying],
+            velocity_1[flying],
             KNOT_S,
             EARTH_ROTATION_RAD_PER_S,
-            fitted_0,
-            fitted_1,
+            fitted_0[flying],
+            fitted_1[flying],
         )
-        return position_0_m, fitted_0, position_1_m, fitted_1
+        suns = (sun_direction_ecef(self.clock.day, self.clock.fraction(t_s)) for t_s in (start_s, stop_s))
+        return KnotInterval(
+            start_s, KNOT_S, position_0_m, fitted_0, position_1_m, fitted_1, *suns, fails_at_s
+        )
 
-    def _check_until(self, last_check):
-        """Note which satellites SGP4 refuses at each check since t = 0 up to `last_check`."""
-        if not self._may_decay:
-            return
-        while self._checks_done <= last_check:
-            errors = self._sgp4(self._checks_done * REFUSAL_CHECK_KNOTS)[0]
-            refused = errors != 0
-            self._out_from_check[refused] = np.minimum(self._out_from_check[refused], self._checks_done)
-            self._checks_done += 1
+    def _go_on(self, failing, t_s, position_m, velocity_m_per_s):
+        """Write where satellites that have just failed would be at a knot, had they gone on in free fall."""
+        for rows, refusals in self._refusals:
+            for row in failing[(failing >= rows.start) & (failing < rows.stop)].tolist():
+                last_s, last_m, last_m_per_s = refusals.state_before(row - rows.start)
+                position_m[row], velocity_m_per_s[row] = coast(last_m, last_m_per_s, t_s - last_s)
+        for formation in self._formations:
+            if formation.rows.start in failing:
+                formation.fill(t_s, position_m, velocity_m_per_s)
 
-    def _sgp4(self, index):
-        """At a knot: error numbers (n,), TEME position (km) and velocity (km/s) (n, 3), day fraction."""
-        fraction = self._fraction + index * (KNOT_S / SECONDS_PER_DAY)
-        errors, position_km, velocity_km_per_s = self._array.sgp4(np.array([self._day]), np.array([fraction]))
-        self._report(errors[:, 0], index)
-        return errors[:, 0], position_km[:, 0], velocity_km_per_s[:, 0], fraction
-
-    def _report(self, errors, index):
-        """Add what SGP4 refuses for the first time to `failures`, or raise if the topology says so."""
-        for i in np.flatnonzero((errors != 0) & ~self._reported).tolist():
-            self._reported[i] = True
-            row = int(self._rows[i])
-            reason = SGP4_ERRORS.get(int(errors[i]), "unknown error")
-            message = f"SGP4 error {errors[i]} at t = {index * KNOT_S:.0f} s: {reason}"
+    def _note_failures(self, t_s):
+        """Add all that fail until an instant to `failures`, or raise if the topology says so."""
+        for rows, refusals in self._refusals:
+            refusals.look_until(t_s)
+            self._fails_at_s[rows] = refusals.fails_at_s
+        for formation in self._formations:
+            self._fails_at_s[formation.rows] = self._fails_at_s[formation.leader_row]
+        new = np.flatnonzero((self._fails_at_s <= t_s) & ~self._reported)
+        for row in new[np.argsort(self._fails_at_s[new], kind="stable")].tolist():
+            failure = self._failure(row)
             if self._stop_on_failure:
+                number = "" if failure.catalog_number is None else f" ({failure.catalog_number})"
                 raise UserError(
-                    f'satellite "{self.names[row]}": {message} '
+                    f'satellite "{failure.name}"{number}: {failure.message} '
                     '(on_bad_satellite = "skip" would leave it out from then on)'
                 )
-            self.failures.append(Failure(self.names[row], row, message))
+            self._reported[row] = True
+            self.failures.append(failure)
 
+    def _failure(self, row):
+        name, t_s = self.names[row], max(0.0, float(self._fails_at_s[row]))
+        for (rows, fleet), (_, refusals) in zip(self._failing_fleets(), self._refusals, strict=True):
+            if rows.start <= row < rows.stop:
+                i = row - rows.start
+                return Failure(name, row, refusals.message(i), t_s, int(fleet.catalog_numbers[i]))
+        leader = self.names[self._orbit_row(row)]
+        return Failure(name, row, f'its leader "{leader}" has no position from t = {t_s:.3f} s', t_s, None)
 
-class _Recent:
-    """Results of `make(key)`, of which those used most recently are kept."""
-
-    def __init__(self, make, most):
-        self._make = make
-        self._most = most
-        self._kept = OrderedDict()
-
-    def __len__(self):
-        return len(self._kept)
-
-    def get(self, key):
-        if key not in self._kept:
-            self._kept[key] = self._make(key)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+    def _failing_fleets(self):
+        return [(rows, fleet) for rows, fleet in self._fleets if fleet.may_fail]
 
 
 def build_ephemeris(topology) -> Ephemeris:

@@ -23,10 +23,26 @@ def julian_date(instant):
 def sidereal_time_rad(day, fraction):
     """Greenwich mean sidereal time 1982 in [0, 2 pi), the angle from TEME to the Earth-fixed frame.
 
-    Vallado et al., AIAA 2006-6753, equation C-5 (IAU 1982). Its term of 876600 hours a century is one turn
-    a day, of which only the part of a turn is kept: that preserves the precision of `fraction`.
+    Of one instant or of arrays of them. Vallado et al., AIAA 2006-6753, equation C-5 (IAU 1982). Its term of
+    876600 hours a century is one turn a day, of which only the part of a turn is kept: that preserves the
+    precision of `fraction`.
     """
     centuries = (day - _JULIAN_DATE_J2000 + fraction) / _DAYS_PER_CENTURY
-    turns = math.fmod(day - _JULIAN_DATE_J2000, 1.0) + fraction
+    turns = (day - _JULIAN_DATE_J2000) % 1.0 + fraction
     seconds = 67_310.54841 + (8_640_184.812866 + (0.093104 - 6.2e-6 * centuries) * centuries) * centuries
     return 2.0 * math.pi * ((turns + seconds / SECONDS_PER_DAY) % 1.0)
+
+
+class Clock:
+    """Julian dates and the Earth's angle at seconds since a topology's epoch."""
+
+    def __init__(self, epoch):
+        self.day, self._fraction = julian_date(epoch)
+
+    def fraction(self, t_s):
+        """Fraction of a day after `day`, of a number or an array of seconds."""
+        return self._fraction + t_s / SECONDS_PER_DAY
+
+    def sidereal_rad(self, t_s):
+        """Greenwich mean sidereal time in [0, 2 pi)."""
+        return sidereal_time_rad(self.day, self.fraction(t_s))

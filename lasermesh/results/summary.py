@@ -89,8 +89,8 @@ def summarise(
         `packet_hops`, `wall_s`, `packet_hops_per_s`, `compile_s`, `threads`.
     **more
         Further entries; `format_summary` knows `handovers` and `path_changes` (and, where these do not list
-        all, `handover_count` and `path_change_count`), `capture`, `satellites_failed`, `warnings` and
-        `scale`, and leaves out what is None.
+        all, `handover_count` and `path_change_count`), `capture`, `satellites_failed`,
+        `satellites_skipped`, `warnings` and `scale`, and leaves out what is None.
 
     Returns
     -------

@@ -203,8 +203,16 @@ def _remarks(summary):
         if capture["cut"]:
             text += f"; {count(capture['cut'])} more were left out, over the limit"
         lines += _wrapped(text)
+    if memory := summary.get("memory"):
+        text = f"Links with a memory were followed from t = {memory['from_s']:g} s on"
+        if memory["warm_up_s"] is not None:
+            text += f", after a warm-up of {memory['warm_up_s']:g} s"
+        lines += _wrapped(text)
+    if skipped := summary.get("satellites_skipped"):
+        reasons = ", ".join(f"{reason} {count(number)}" for reason, number in skipped.items())
+        lines += _wrapped(f"Element sets that were left out, {count(sum(skipped.values()))}: {reasons}")
     if failed := summary.get("satellites_failed"):
-        names = [item if isinstance(item, str) else item["name"] for item in failed]
+        names = [item if isinstance(item, str) else _failed(item) for item in failed]
         text = (
             f"Satellites that could not be propagated, {count(len(names))}: {', '.join(names[:NAMES_SHOWN])}"
         )
@@ -213,6 +221,11 @@ def _remarks(summary):
     for warning in summary.get("warnings") or []:
         lines += _wrapped(f"Warning: {warning}")
     return lines
+
+
+def _failed(item):
+    """Name of a satellite that failed, with the instant."""
+    return item["name"] + (f" at t = {item['t_s']:.3f} s" if item.get("t_s") is not None else "")
 
 
 def _wrapped(text, indent=""):

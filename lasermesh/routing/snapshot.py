@@ -225,7 +225,7 @@ def transit_of(topology) -> np.ndarray:
     transit = np.zeros(len(topology.node_names), dtype=bool)
     for group in (*topology.satellites, *topology.ground):
         rows = topology.group_rows(group.name)
-        transit[rows.start : rows.stop] = group.transit
+        transit[rows.start : rows.stop] = group.transit is not False  # None: made by hand, the default
     return transit
 
 

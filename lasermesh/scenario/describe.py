@@ -3,6 +3,7 @@
 from lasermesh.scenario.experiment import Experiment, Flow, Packets, Pair, Routing
 from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of, later_keys
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.terminals import Acquisition
 from lasermesh.scenario.topology import (
     GroundGroup,
     LinkRule,
@@ -17,6 +18,7 @@ from lasermesh.scenario.topology import (
 _TABLES = (
     ("Topology file, top level", (Topology,)),
     ("[terminals.NAME]", (TerminalType,)),
+    ("[terminals.NAME] acquisition_s = { ... }", (Acquisition,)),
     ("[[satellites]]", (SatelliteGroup,)),
     ("[[satellites]] terminals = [{ ... }]", (TerminalUse,)),
     ("[[ground]]", (Site, GroundGroup)),
@@ -59,7 +61,7 @@ def _key(key):
         "name": key.name,
         "required": required or list(key.required_with),
         "default": None if required or _is_table(key.default) else as_plain(key.default),
-        "unit": getattr(kind, "unit", None),
+        "unit": unit_of(kind),
         "low": getattr(kind, "low", None),
         "above": getattr(kind, "above", None),
         "high": getattr(kind, "high", None),
@@ -68,6 +70,13 @@ def _key(key):
         "is": kind.words(),
         "help": key.help,
     }
+
+
+def unit_of(kind):
+    """Unit of a kind of values, or of the numbers in it; None if they have none."""
+    inner = (getattr(kind, "item", None), *getattr(kind, "items", ()), *getattr(kind, "kinds", ()))
+    units = [getattr(kind, "unit", None), *(unit_of(each) for each in inner if each is not None)]
+    return next((unit for unit in reversed(units) if unit), None)
 
 
 def _is_table(default):

@@ -3,7 +3,7 @@
 import os
 
 from lasermesh.scenario.problems import did_you_mean, shown
-from lasermesh.scenario.sources import MOST_DATA_BYTES, FileFault, display_name, read_text
+from lasermesh.scenario.sources import MOST_DATA_BYTES, FileFault, display_name, read_bytes, read_text
 
 
 def find_file(name, folder, suffix, what, find_shipped=None, shipped_names=()):
@@ -36,6 +36,16 @@ def read_data_file(name, place, suffix, what, *shipped):
     try:
         path = find_file(name, place.source.path.parent, suffix, what, *shipped)
         return read_text(path, MOST_DATA_BYTES, place.source.report), display_name(path)
+    except FileFault as fault:
+        place.report(str(fault), name)
+        return None
+
+
+def read_data_bytes(name, place, suffix, what, *shipped):
+    """Bytes, path and display name of the data file that is named at this place; None after reporting."""
+    try:
+        path = find_file(name, place.source.path.parent, suffix, what, *shipped)
+        return read_bytes(path, MOST_DATA_BYTES, place.source.report), path, display_name(path)
     except FileFault as fault:
         place.report(str(fault), name)
         return None

@@ -1,5 +1,7 @@
 """Names of nodes and groups: that each is there once, and that what the files refer to is there."""
 
+from functools import cached_property
+
 from lasermesh.scenario.fields import BAD, row_number
 from lasermesh.scenario.problems import closest, did_you_mean, shown
 
@@ -24,6 +26,7 @@ class NodeNames:
         self._unknown_prefixes = []
         self._suggestions = 0
         self._group_places = {}
+        self._ipn_numbers = {}  # by row, where they are not row + 1
 
     def add_group(self, name, place, is_ground):
         """Notes a group; a second one of that name is reported."""
@@ -70,6 +73,32 @@ class NodeNames:
             hint = did_you_mean(name, self._rows) if self._suggestions <= MOST_SUGGESTIONS else ""
             place.report(f"no node is named {shown(name)} in topology {shown(self.topology)}{hint}", name)
         return BAD
+
+    def is_known(self, name):
+        """Whether this is the name of a node."""
+        return name in self._rows
+
+    def number_group(self, first_row, size, ipn_first):
+        """Gives ipn numbers to the nodes of a group."""
+        for row in range(first_row, first_row + size):
+            self._ipn_numbers[row] = ipn_first + row - first_row
+
+    def ipn_number(self, row):
+        """Number of a node in the ipn scheme."""
+        return self._ipn_numbers.get(row, row + 1)
+
+    def find_number(self, number, place):
+        """Row of the node with that ipn number; BAD if there is none (reported) or it cannot be known."""
+        if number in self._row_of_number:
+            return self._row_of_number[number]
+        if not self._unknown_prefixes:
+            place.report(f"no node has the ipn number {number}", number)
+        return BAD
+
+    @cached_property
+    def _row_of_number(self):
+        """Made when first asked for: by then all nodes and their numbers are known."""
+        return {self.ipn_number(row): row for row in range(len(self))}
 
     def name_of(self, row):
         return self._names[row]

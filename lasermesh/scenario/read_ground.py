@@ -26,6 +26,7 @@ def read_ground(table, place, names):
         values["sites"] = _read_sites(values, place, names)
     else:
         names.add_node(values["name"], place)
+        _resolve_site(own, place)
         values["sites"] = BAD if BAD in own.values() else (Site(name=values["name"], **own),)
     return None if BAD in values.values() else GroundGroup(**values)
 
@@ -40,9 +41,37 @@ def _read_sites(values, place, names):
     )
     rows, sound = ([], False) if opened is None else read_csv(*opened, Site, place.source.report)
     prefix = f"{values['name']}/" if values["prefix"] else ""
-    sites = tuple(Site(**row | {"name": prefix + row["name"]}) for _, row in rows)
-    for site, (line, _) in zip(sites, rows, strict=True):
-        names.add_node(site.name, line.at("name"))
+    sites = []
+    for line, row in rows:
+        names.add_node(prefix + row["name"], line.at("name"))
+        _resolve_site(row, line)
+        sites.append(BAD if BAD in row.values() else Site(**row | {"name": prefix + row["name"]}))
     if not sound:
         names.add_unknown(prefix)
-    return sites if sound else BAD
+    return tuple(sites) if sound and BAD not in sites else BAD
+
+
+def _resolve_site(values, place):
+    """Checks the keys of a site against each other; a mask given as a table comes to stand by azimuth."""
+    if isinstance(values["mask_deg"], tuple):
+        values["mask_deg"] = _mask_by_azimuth(values["mask_deg"], place.at("mask_deg"))
+    availability, mean_cloudy_s = values["availability"], values["mean_cloudy_s"]
+    if BAD in (availability, mean_cloudy_s):
+        return
+    if availability is None and mean_cloudy_s is not None:
+        place.at("availability").report("missing; it goes together with mean_cloudy_s")
+        values["availability"] = BAD
+    elif availability not in (None, 1.0) and mean_cloudy_s is None:
+        place.at("mean_cloudy_s").report("missing; with an availability below 1 it says how long clouds stay")
+        values["mean_cloudy_s"] = BAD
+
+
+def _mask_by_azimuth(rows, place):
+    """Pairs of azimuth in [0, 360) and elevation, ascending; BAD if an azimuth has two elevations."""
+    elevation_of = {}
+    for azimuth_deg, elevation_deg in rows:
+        azimuth_deg %= 360.0  # tables that go once around give north twice
+        if elevation_of.setdefault(azimuth_deg, elevation_deg) != elevation_deg:
+            place.report(f"has two elevations at azimuth {azimuth_deg:g}", [list(row) for row in rows])
+            return BAD
+    return tuple(sorted(elevation_of.items()))

@@ -1,19 +1,31 @@
 """Reading `[[links]]`: rules checked against the groups of satellites and ground sites that they name."""
 
-import itertools
 import math
 
 from lasermesh import units
 from lasermesh.scenario.fields import BAD
-from lasermesh.scenario.finding import read_data_file
+from lasermesh.scenario.plan_reading import read_plan
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.read_satellites import altitude_of_km
 from lasermesh.scenario.reading import read_table
-from lasermesh.scenario.tables import read_csv
-from lasermesh.scenario.topology import DEFAULT_OFFSETS, GRID, GROUND, PLAN, LinkRule, PlanContact
+from lasermesh.scenario.topology import (
+    DEFAULT_OFFSETS,
+    GRID,
+    GROUND,
+    GUEST,
+    NEAREST,
+    PLAN,
+    LinkRule,
+)
+
+_VARIANTS = {"grid": GRID, "nearest": NEAREST, "guest": GUEST, "ground": GROUND, "plan": PLAN}
+_CHOICES = {
+    GROUND: ("all", "nearest", "highest", "longest-remaining"),
+    GUEST: ("nearest", "random", "longest-remaining"),
+}
 
 
-def read_link_rule(table, place, satellites, ground, names, grid_needs):
+def read_link_rule(table, place, satellites, ground, names, grid_needs, step_s, epoch):
     """A link rule, or None if it could not be read; what is wrong with it is reported.
 
     Parameters
@@ -23,44 +35,133 @@ def read_link_rule(table, place, satellites, ground, names, grid_needs):
     names : NodeNames
     grid_needs : dict of group name to dict of offset to number of links
         What the grid rules before this one need of each satellite; gets what this one needs.
+    step_s : float or BAD
+    epoch : datetime.datetime or BAD
     """
     given = table.get("rule")
-    variant = {"grid": GRID, "ground": GROUND, "plan": PLAN}.get(given) if isinstance(given, str) else None
+    variant = _VARIANTS.get(given) if isinstance(given, str) else None
     values = read_table((LinkRule,), table, place, variant)
+    if variant in _CHOICES:
+        _resolve_choice(values, variant, place)
     if variant == GRID:
+        if values["degree"] is not None and "offsets" in table:
+            place.at("offsets").report("cannot stand beside degree", table["offsets"])
+            values["offsets"] = BAD
         _check_grid(values, place, satellites, names, grid_needs)
+    elif variant == NEAREST:
+        _check_nearest(values, place, satellites, names)
+    elif variant == GUEST:
+        _check_guest(values, place, satellites, names)
     elif variant == GROUND:
         _check_ground(values, place, satellites, ground, names)
+        _check_reassignment(values, place, step_s)
     elif variant == PLAN and values["plan"] is not BAD:
-        values["plan_contacts"] = _read_plan(values["plan"], place, names)
+        values["plan_contacts"] = read_plan(values["plan"], place.at("plan"), names, epoch)
     return None if BAD in values.values() else LinkRule(**values)
 
 
 def _check_grid(values, place, satellites, names, grid_needs):
     groups = _choose(values, "satellites", place, satellites, names, _lacks_planes)
-    offsets, wrap = values["offsets"], values["wrap"]
+    offsets, wrap, degree = values["offsets"], values["wrap"], values["degree"]
     if offsets is not BAD:
         _check_offsets(offsets, place)
     if wrap is None and groups:
         wrap = values["wrap"] = _default_wrap(groups, place)
     for group in groups:
-        if BAD not in (offsets, wrap):
+        if BAD not in (offsets, wrap, degree):
             _check_offsets_fit(offsets, group, place)
-            _check_terminals_suffice(offsets, wrap, group, place, grid_needs.setdefault(group.name, {}))
-        _check_grid_rate(values["rate_gbps"], group, place.at("rate_gbps"))
+            needs = grid_needs.setdefault(group.name, {})
+            _check_terminals_suffice(offsets, wrap, degree, group, place, needs)
+        _check_rate(values["rate_gbps"], group, place.at("rate_gbps"))
+        _warn_of_idle_rate(values, group, place)
 
 
-def _check_grid_rate(rate_gbps, group, place):
-    """The rule or the terminals give a rate; of two, the lesser counts."""
+def _check_rate(rate_gbps, group, place):
+    """The rule or the group's terminals give a rate."""
     if rate_gbps is None and not _terminals_give_rate(group):
         place.report(f"missing; the terminals of {shown(group.name)} do not give it")
-    if rate_gbps in (BAD, None):
+
+
+def _warn_of_idle_rate(values, group, place):
+    """A rule's rate above that of every terminal says nothing: the lesser counts."""
+    rate_gbps = values["rate_gbps"]
+    if rate_gbps in (BAD, None) or not _terminals_give_rate(group):
         return
-    least_gbps = min((use.type.rate_gbps or math.inf for use in group.terminals), default=math.inf)
-    if rate_gbps > least_gbps:
-        place.warn(
-            f"{rate_gbps:g} has no effect on {shown(group.name)}: its terminals have {least_gbps:g} Gbps, "
-            "and in a grid the lesser rate counts"
+    most_gbps = max(max(use.type.rate_steps_gbps or (use.type.rate_gbps,)) for use in group.terminals)
+    if rate_gbps > most_gbps:
+        rule = "between satellites" if values["rule"] is BAD else f"with rule = {shown(values['rule'])}"
+        place.at("rate_gbps").warn(
+            f"{rate_gbps:g} has no effect on {shown(group.name)}: its terminals have {most_gbps:g} Gbps, "
+            f"and {rule} the lesser rate counts"
+        )
+
+
+def _check_nearest(values, place, satellites, names):
+    groups = _choose(values, "satellites", place, satellites, names, _lacks_positions)
+    for group in groups:
+        if not group.terminals:
+            place.at("satellites").report(
+                f'{shown(group.name)} has no terminals, which rule = "nearest" shares out'
+            )
+        else:
+            _check_rate(values["rate_gbps"], group, place.at("rate_gbps"))
+            _warn_of_idle_rate(values, group, place)
+
+
+def _check_guest(values, place, satellites, names):
+    clients = _choose(values, "clients", place, satellites, names, _lacks_positions)
+    hosts = _choose(values, "hosts", place, satellites, names, _lacks_positions)
+    both = {group.name for group in clients} & {group.name for group in hosts}
+    for name in sorted(both):
+        place.at("hosts").report(f"{shown(name)} stands among the clients too", name)
+    rate_gbps, least_links = values["rate_gbps"], values["links_per_client"]
+    for client in clients:
+        count = sum(use.count for use in client.terminals)
+        if not client.terminals:
+            place.at("clients").report(f"{shown(client.name)} has no terminals, which a client needs")
+        elif least_links is not BAD and least_links > count:
+            place.at("links_per_client").report(
+                f"must be at most {count}, the terminals of {shown(client.name)} (got {least_links})",
+                least_links,
+            )
+        for host in hosts:
+            if rate_gbps is None and client.terminals and not _one_gives_rate(client, host):
+                place.at("rate_gbps").report(
+                    f"missing; neither the terminals of {shown(client.name)} nor those of "
+                    f"{shown(host.name)} give it"
+                )
+    for group in clients + hosts:
+        _warn_of_idle_rate(values, group, place)
+
+
+def _one_gives_rate(client, host):
+    return _terminals_give_rate(client) or _terminals_give_rate(host)
+
+
+def _resolve_choice(values, variant, place):
+    """Fills in which partner is taken; not every rule knows every choice."""
+    choose, known = values["choose"], _CHOICES[variant]
+    if choose is None:
+        values["choose"] = known[0]
+    elif choose is not BAD and choose not in known:
+        words = ", ".join(shown(each) for each in known[:-1]) + f" or {shown(known[-1])}"
+        place.at("choose").report(f"must be {words} with {variant} (got {shown(choose)})", choose)
+        values["choose"] = BAD
+
+
+def _check_reassignment(values, place, step_s):
+    """Sites choose anew at instants of steps, and only where there is something to choose."""
+    reassign_s = values["reassign_s"]
+    if reassign_s in (BAD, None):
+        return
+    if values["choose"] == "all":
+        place.at("reassign_s").report('goes with a choose other than "all": there is nothing to choose anew')
+    if step_s is BAD:
+        return
+    steps = reassign_s / step_s
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-9 * steps:
+        place.at("reassign_s").report(
+            f"must be a whole number of steps of {step_s:g} s (got {reassign_s:g})", reassign_s
         )
 
 
@@ -137,20 +238,27 @@ def _check_offsets_fit(offsets, group, place):
             place.at("offsets", index).report(message, [planes_ahead, slots_ahead])
 
 
-def _check_terminals_suffice(offsets, wrap, group, place, needs):
+def _check_terminals_suffice(offsets, wrap, degree, group, place, needs):
     """The group's terminals suffice for this rule and those before it, whose needs are in `needs`."""
     needed_before = sum(needs.values())
-    for planes_ahead, slots_ahead in offsets:
+    for planes_ahead, slots_ahead in DEFAULT_OFFSETS if degree else offsets:
         # Rules with the same offset join the same satellites, or some of them where one does not wrap. Where
         # they differ in `neighbour` this is the least they need, and `check` counts the links themselves.
         same = max((planes_ahead, slots_ahead), (-planes_ahead, -slots_ahead))
         links = _links_of_offset((planes_ahead, slots_ahead), group, wrap)
+        if degree and planes_ahead:
+            links = min(links, 1)  # to the plane before or after, not both
         needs[same] = max(links, needs.get(same, 0))
     needed, count = sum(needs.values()), sum(use.count for use in group.terminals)
     if group.terminals and needed > max(count, needed_before):
         who = "this grid and those before it need" if needed_before else "the grid needs"
         message = f"{who} {needed} terminals on a satellite, but those of {shown(group.name)} have {count}"
         place.report(message, needed)
+    elif group.terminals and needed > sum(use.count for use in group.terminals if use.share == 1.0):
+        place.warn(
+            f"satellites of {shown(group.name)} without the terminals that only a share of them has go "
+            f"without some of the {needed} links"
+        )
 
 
 def _links_of_offset(offset, group, wrap):
@@ -195,6 +303,8 @@ def _check_ground_rates(values, groups, place):
 def _warn_below_horizon(max_range_km, groups, place):
     """Range alone decides: say so where that makes links below the horizon."""
     for group in groups:
+        if group.leader is not None:  # the leader's group says it
+            continue
         altitude_km = _lowest_altitude_km(group)
         radius_km = units.WGS84_EQUATORIAL_RADIUS_M / 1e3
         horizon_km = math.sqrt(max(0.0, (radius_km + altitude_km) ** 2 - radius_km**2))
@@ -211,43 +321,5 @@ def _lowest_altitude_km(group):
         return group.altitude_km
     rev_per_day = group.mean_motion_rev_per_day
     if rev_per_day is None:
-        rev_per_day = max(float(each.line2[52:63]) for each in group.element_sets)
+        rev_per_day = max(each.mean_motion_rev_per_day for each in group.element_sets)
     return altitude_of_km(max(rev_per_day, 1e-6))
-
-
-def _read_plan(name, place, names):
-    """The contacts of a contact plan's file; BAD if they could not be read."""
-    opened = read_data_file(name, place.at("plan"), ".csv", "contact plan")
-    if opened is None:
-        return BAD
-    rows, sound = read_csv(*opened, PlanContact, place.source.report)
-    contacts = [(line, _plan_contact(row, line, names)) for line, row in rows]
-    known = [(line, contact) for line, contact in contacts if contact is not None]
-    _check_no_overlap(known)
-    return tuple(contact for _, contact in known) if sound else BAD
-
-
-def _plan_contact(row, line, names):
-    from_row, to_row = (names.find(row[key], line.at(key)) for key in ("from", "to"))
-    start_s, stop_s = row["start_s"], row["stop_s"]
-    if stop_s <= start_s:
-        line.at("stop_s").report(f"must be after start_s, which is {start_s:g} (got {stop_s:g})", stop_s)
-    if BAD in (from_row, to_row):
-        return None
-    if row["owlt_s"] is None and not (names.has_position(from_row) and names.has_position(to_row)):
-        line.at("owlt_s").report("missing; it is needed where a node has no position to compute it from")
-    if from_row == to_row:
-        line.report(f"a link from {shown(row['from'])} to itself")
-    from_name, to_name = names.name_of(from_row), names.name_of(to_row)
-    return PlanContact(
-        from_name, to_name, start_s, stop_s, round(row["rate_bps"]), row["owlt_s"], line.number
-    )
-
-
-def _check_no_overlap(contacts):
-    """No two contacts of the same two nodes and direction share an instant."""
-    in_order = sorted(contacts, key=lambda each: (each[1].from_name, each[1].to_name, each[1].start_s))
-    for (first_line, before), (line, after) in itertools.pairwise(in_order):
-        same_link = (before.from_name, before.to_name) == (after.from_name, after.to_name)
-        if same_link and after.start_s < before.stop_s:
-            line.report(f"overlaps the contact of the same nodes at {first_line}")

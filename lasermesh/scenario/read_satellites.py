@@ -1,18 +1,18 @@
 """Reading `[[satellites]]`: which satellites there are, and their names."""
 
-import fnmatch
 import math
+from dataclasses import dataclass, field
 
 from lasermesh import units
-from lasermesh.scenario.elements import other_format, read_elements
-from lasermesh.scenario.fields import BAD, name_fault
-from lasermesh.scenario.finding import read_data_file
+from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.problems import did_you_mean, shown
+from lasermesh.scenario.read_elements import add_names, matching_elements, report_bad
 from lasermesh.scenario.reading import read_table, read_tables
-from lasermesh.scenario.sources import Line
+from lasermesh.scenario.sun_synchronous import node_deg_of_local_time, sun_synchronous_inclination_deg
 from lasermesh.scenario.topology import (
     ELEMENTS,
     FIXED,
+    FORMATION,
     LOWEST_ALTITUDE_KM,
     PATTERN,
     SatelliteGroup,
@@ -20,9 +20,20 @@ from lasermesh.scenario.topology import (
 )
 
 MOST_SATELLITES = 1_000_000
+_FILL_STREAM = 1  # of the topology's seed
 
 
-def read_satellites(table, place, terminals, names):
+@dataclass
+class Surroundings:
+    """What groups of satellites need to know of their topology; any of the values may be BAD."""
+
+    epoch: object
+    seed: int
+    on_bad_satellite: str
+    skipped: list = field(default_factory=list)  # gets a Skipped for each satellite that is left out
+
+
+def read_satellites(table, place, terminals, names, surroundings):
     """A group of satellites, or None if it could not be read; what is wrong with it is reported.
 
     Parameters
@@ -30,22 +41,24 @@ def read_satellites(table, place, terminals, names):
     terminals : dict of name to TerminalType
         BAD in place of a type that could not be read.
     names : NodeNames
-        Gets the group and its nodes.
+        Has the nodes of the groups before; gets the group and its nodes.
+    surroundings : Surroundings
     """
-    given = [variant for variant in (PATTERN, ELEMENTS, FIXED) if variant in table]
+    given = [variant for variant in _READERS if variant in table]
     variant = given[0] if len(given) == 1 else None
     values = read_table((SatelliteGroup,), table, place, variant)
     names.add_group(values["name"], place, is_ground=False)
     values["terminals"] = _read_terminal_uses(values["terminals"], place, terminals)
     for extra in given[1:]:
         place.at(extra).report(f"cannot stand beside {given[0]}")
-    if not given and BAD not in (values[PATTERN], values[ELEMENTS], values[FIXED]) and "leader" not in table:
-        place.report(f"must have one of {PATTERN}, {ELEMENTS}, {FIXED}")
+    if not given and BAD not in (values[each] for each in _READERS):
+        place.report(f"must have one of {', '.join(_READERS)}")
     if variant is None or values["name"] is BAD:
         names.add_unknown()
         return None
-    read_nodes = {PATTERN: _read_pattern, ELEMENTS: _read_element_file, FIXED: _read_fixed}[variant]
-    read_nodes(values, place, names)
+    if variant == PATTERN:
+        _check_beside(table, values, place)
+    _READERS[variant](values, place, names, surroundings)
     return None if BAD in values.values() else SatelliteGroup(**values)
 
 
@@ -58,19 +71,34 @@ def _read_terminal_uses(items, place, terminals):
             here.at("type").report(f"no terminal is named {shown(name)}{did_you_mean(name, terminals)}", name)
         values["type"] = terminals.get(name, BAD)
         uses.append(BAD if BAD in values.values() else TerminalUse(**values))
-    if len(uses) > 1:
-        place.at("terminals", 1).report("not yet supported: a second type of terminal on the same satellites")
     return BAD if items is BAD or BAD in uses else tuple(uses)
 
 
-def _read_pattern(values, place, names):
+def _check_beside(table, values, place):
+    """Reports keys of a pattern that say the same twice, and makes the values of the second BAD."""
+    for key, other in (
+        ("inclination_deg", "sun_synchronous_ltan_h"),
+        ("raan_deg", "sun_synchronous_ltan_h"),
+        ("vacant", "fill"),
+    ):
+        if key in table and other in table:
+            place.at(key).report(f"cannot stand beside {other}")
+            values[key] = BAD
+
+
+def _read_pattern(values, place, names, surroundings):
     """Checks the keys of a pattern against each other; fills in the names, BAD if they cannot be known."""
-    name, planes, slots, vacant = values["name"], values["planes"], values["slots"], values["vacant"]
+    name, planes, slots = values["name"], values["planes"], values["slots"]
     _check_altitude(values["altitude_km"], values["mean_motion_rev_per_day"], place)
+    _set_inclination(values, place, surroundings.epoch)
     if planes is not BAD:
         _check_phasing(values["phasing_factor"], planes, place)
     if values["raan_spread_deg"] is None:
         values["raan_spread_deg"] = 180.0 if values["pattern"] == "walker-star" else 360.0
+    if BAD not in (planes, slots, values["vacant"], values["fill"], surroundings.seed):
+        if values["fill"] is not None and planes * slots <= MOST_SATELLITES:
+            values["vacant"] = _draw_vacant(planes, slots, values["fill"], surroundings.seed, place.path[-1])
+    vacant = values["vacant"]
     if BAD in (planes, slots, vacant) or not _check_slots(planes, slots, vacant, place):
         names.add_unknown(f"{name}-")
         values["node_names"] = BAD
@@ -85,6 +113,36 @@ def _read_pattern(values, place, names):
     )
     for node_name in values["node_names"]:
         names.add_node(node_name, place)
+
+
+def _draw_vacant(planes, slots, fill, seed, index):
+    """The slots that stay vacant, so that exactly the share `fill` of all, rounded, has a satellite."""
+    import numpy as np
+
+    count = planes * slots
+    filled = max(1, round(fill * count))
+    drawn = np.random.default_rng([seed, _FILL_STREAM, index]).permutation(count)[filled:]
+    drawn.sort()
+    return tuple((slot // slots, slot % slots) for slot in drawn.tolist())
+
+
+def _set_inclination(values, place, epoch):
+    """Fills in inclination and node of a sun-synchronous pattern."""
+    inclination_deg, local_time_h = values["inclination_deg"], values["sun_synchronous_ltan_h"]
+    if inclination_deg is None and local_time_h is None:
+        place.at("inclination_deg").report("missing; give inclination_deg or sun_synchronous_ltan_h")
+        values["inclination_deg"] = BAD
+    altitude_km, mean_motion = values["altitude_km"], values["mean_motion_rev_per_day"]
+    if inclination_deg is not None or local_time_h in (None, BAD):
+        return
+    if BAD in (altitude_km, mean_motion) or (altitude_km is None) == (mean_motion is None):
+        values["inclination_deg"] = BAD  # which has been reported
+        return
+    values["inclination_deg"] = sun_synchronous_inclination_deg(altitude_km, mean_motion)
+    if values["inclination_deg"] is None:
+        place.at("sun_synchronous_ltan_h").report("no orbit so high is sun-synchronous", local_time_h)
+        values["inclination_deg"] = BAD
+    values["raan_deg"] = BAD if epoch is BAD else node_deg_of_local_time(local_time_h, epoch)
 
 
 def _check_altitude(altitude_km, mean_motion, place):
@@ -128,51 +186,24 @@ def _check_slots(planes, slots, vacant, place):
     return not outside and len(vacant) < planes * slots
 
 
-def _read_element_file(values, place, names):
+def _read_element_file(values, place, names, surroundings):
     """Reads the file and fills in element sets, planes and names, BAD if they cannot be known."""
     values["node_names"] = BAD
     if BAD in (values["elements"], values["match"], values["prefix"]):
         names.add_unknown()
         return
     prefix = f"{values['name']}/" if values["prefix"] else ""
-    file, sets, header, sound = _element_sets(values["elements"], place.at("elements"))
-    match = values["match"]
-    matching = tuple(each for each in sets if match is None or fnmatch.fnmatchcase(each.name, match))
-    for each in matching:
-        line = Line(place.source.report, file, each.line_number)
-        names.add_node(prefix + each.name, line)
-        # Not "[": Starlinks that serve telephones are named as "STARLINK-11072 [DTC]".
-        fault = name_fault(each.name, forbidden=":,*?")
-        if fault is not None:
-            line.report(fault, each.name)
-    if not sound:
+    matching = matching_elements(values, place, surroundings.epoch)
+    if matching is None:
         names.add_unknown(prefix)
         return
-    if not matching:
-        place.at("match").report(f"matches no name of the {len(sets)} in {file}", match)
+    node_names = add_names(matching, prefix, place, names)
+    if not report_bad(matching, values, place, surroundings.on_bad_satellite, surroundings.skipped):
+        names.add_unknown(prefix)
         return
-    _set_planes(values, header if len(matching) == len(sets) else None, len(matching), place)
-    values["element_sets"] = matching
-    values["node_names"] = tuple(prefix + each.name for each in matching)
-
-
-def _element_sets(name, place):
-    """Display name of the file, its element sets, planes and slots if it says so, and whether it is sound."""
-    opened = read_data_file(name, place, ".tle", "element file")
-    if opened is None:
-        return name, [], None, False
-    text, file = opened
-    format_name = other_format(text)
-    if format_name is not None:
-        place.report(f"element files in {format_name} are not yet supported; give a TLE file", name)
-        return file, [], None, False
-    sets, planes_and_slots, sound = read_elements(text, file, place.source.report)
-    if sound and planes_and_slots is not None and planes_and_slots[0] * planes_and_slots[1] != len(sets):
-        planes, slots = planes_and_slots
-        message = f"{planes} planes of {slots} slots make {planes * slots}, but {len(sets)} satellites follow"
-        Line(place.source.report, file, 1).report(message)
-        sound = False
-    return file, sets, planes_and_slots, sound
+    _set_planes(values, matching.planes_and_slots, len(matching.good) + len(matching.bad), place)
+    values["element_sets"] = tuple(matching.good)
+    values["node_names"] = node_names
 
 
 def _set_planes(values, header, count, place):
@@ -193,7 +224,33 @@ def _set_planes(values, header, count, place):
         place.at("planes").report(message, planes)
 
 
-def _read_fixed(values, place, names):
+def _read_formation(values, place, names, surroundings):
+    """Checks the leader; fills in the names of those that follow it, BAD if they cannot be known."""
+    name, leader, offsets_m = values["name"], values["leader"], values["offsets_m"]
+    if leader is not BAD:
+        row = names.find(leader, place.at("leader"))
+        if row is not BAD and not names.has_position(row):
+            place.at("leader").report(f"{shown(leader)} has no orbit", leader)
+            row = BAD
+        if row is BAD:
+            values["leader"] = BAD
+    if offsets_m is BAD:
+        names.add_unknown(f"{name}-")
+        values["node_names"] = BAD
+        return
+    first_index = {(0.0, 0.0, 0.0): None}
+    for index, offset_m in enumerate(offsets_m):
+        first = first_index.setdefault(offset_m, index)
+        if first != index:
+            who = "the leader" if first is None else f"the satellite of offsets_m[{first}]"
+            place.at("offsets_m", index).report(f"is where {who} is", list(offset_m))
+    digits = len(str(len(offsets_m) - 1))
+    values["node_names"] = tuple(f"{name}-{index:0{digits}}" for index in range(len(offsets_m)))
+    for node_name in values["node_names"]:
+        names.add_node(node_name, place)
+
+
+def _read_fixed(values, place, names, surroundings):
     """Fills in the names of bare nodes, BAD if they cannot be known."""
     if BAD in (values["fixed"], values["prefix"]):
         names.add_unknown()
@@ -202,3 +259,11 @@ def _read_fixed(values, place, names):
     values["node_names"] = tuple(prefix + name for name in values["fixed"])
     for index, name in enumerate(values["node_names"]):
         names.add_node(name, place.at("fixed", index), has_position=False)
+
+
+_READERS = {
+    PATTERN: _read_pattern,
+    ELEMENTS: _read_element_file,
+    FORMATION: _read_formation,
+    FIXED: _read_fixed,
+}

@@ -1,17 +1,19 @@
 """Reading a topology: its tables in order, each checked against those before."""
 
+import dataclasses
 import datetime
+import itertools
 from typing import NamedTuple
 
-from lasermesh.scenario.fields import BAD, name_fault
+from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.names import NodeNames
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.read_ground import read_ground
 from lasermesh.scenario.read_links import read_link_rule
-from lasermesh.scenario.read_satellites import read_satellites
+from lasermesh.scenario.read_satellites import Surroundings, read_satellites
+from lasermesh.scenario.read_terminals import read_terminals
 from lasermesh.scenario.reading import read_table, read_tables
-from lasermesh.scenario.terminals import TerminalType
-from lasermesh.scenario.topology import ELEMENTS, Topology
+from lasermesh.scenario.topology import ELEMENTS, GroundGroup, Topology
 
 DEFAULT_EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -37,53 +39,73 @@ def read_topology(table, place, default_name):
         place.at("satellites").report("missing; a topology has at least one [[satellites]] or [[ground]]")
         names.add_unknown()
 
-    terminals = _read_terminals(values["terminals"], place)
-    satellites, ground, links, grid_needs = {}, {}, [], {}
-    for item, here in read_tables("satellites", values["satellites"], place):
-        satellites[_group_name(item, here)] = read_satellites(item, here, terminals, names)
-    for item, here in read_tables("ground", values["ground"], place):
-        ground[_group_name(item, here)] = read_ground(item, here, names)
-    for item, here in read_tables("links", values["links"], place):
-        links.append(read_link_rule(item, here, satellites, ground, names, grid_needs))
-    if not values["links"]:
-        place.warn("there are no [[links]], so nothing can be sent")
-    if values["seed"] not in (BAD, 0):
-        place.at("seed").warn("changes nothing: so far, nothing in a topology is random")
     if values["epoch"] is None:
         values["epoch"] = _default_epoch(values["satellites"], place)
+    terminals = read_terminals(values["terminals"], place)
+    satellites, ground, links, grid_needs = {}, {}, [], {}
+    surroundings = Surroundings(*(values[key] for key in ("epoch", "seed", "on_bad_satellite")))
+    for item, here in read_tables("satellites", values["satellites"], place):
+        satellites[_group_name(item, here)] = read_satellites(item, here, terminals, names, surroundings)
+    for item, here in read_tables("ground", values["ground"], place):
+        ground[_group_name(item, here)] = read_ground(item, here, names)
+    _number_nodes(satellites | ground, names, place)
+    for item, here in read_tables("links", values["links"], place):
+        timing = values["step_s"], values["epoch"]
+        links.append(read_link_rule(item, here, satellites, ground, names, grid_needs, *timing))
+    if not values["links"]:
+        place.warn("there are no [[links]], so nothing can be sent")
 
     parts = [*terminals.values(), *satellites.values(), *ground.values(), *links]
     if BAD in values.values() or BAD in parts or None in parts:
         return Outline(None, names, values["step_s"])
     values["terminals"] = tuple(terminals.values())
-    values["satellites"] = tuple(satellites.values())
+    values["satellites"] = _resolve_transit(satellites.values(), links)
     values["ground"] = tuple(ground.values())
     values["links"] = tuple(links)
+    values["skipped"] = tuple(surroundings.skipped)
     _warn_of_idle_terminals(values, place)
     return Outline(Topology(**values), names, values["step_s"])
-
-
-def _read_terminals(tables, place):
-    """Terminal types by name, BAD in place of one that could not be read."""
-    terminals = {}
-    for name, table in () if tables is BAD or not tables else tables.items():
-        here = place.at("terminals", name)
-        terminals[name] = BAD
-        fault = name_fault(name)
-        if fault is not None:
-            here.report(fault, name)
-        elif not isinstance(table, dict):
-            here.report(f"must be a table (got {shown(table)})", table)
-        else:
-            values = read_table((TerminalType,), table, here)
-            terminals[name] = BAD if BAD in values.values() else TerminalType(name=name, **values)
-    return terminals
 
 
 def _group_name(item, place):
     """The name of a group, or something that no other group is called."""
     name = item.get("name")
     return name if isinstance(name, str) else place.path
+
+
+def _resolve_transit(groups, rules):
+    """The groups, each knowing whether packets may pass through: not through guests unless they say so."""
+    guests = {name for rule in rules for name in rule.clients}
+    return tuple(
+        dataclasses.replace(group, transit=group.name not in guests) if group.transit is None else group
+        for group in groups
+    )
+
+
+def _number_nodes(groups, names, place):
+    """Gives the ipn numbers that groups ask for; one that two nodes would have is reported."""
+    groups = list(groups.items())
+    if any(group is None or group is BAD for _, group in groups):
+        return
+    spans, first_row, index = [], 0, {}
+    for _, group in groups:
+        is_ground = isinstance(group, GroundGroup)
+        size = len(group.sites) if is_ground else group.size
+        kind = "ground" if is_ground else "satellites"
+        index[kind] = index.get(kind, -1) + 1
+        first = first_row + 1 if group.ipn_first is None else group.ipn_first
+        if group.ipn_first is not None:
+            names.number_group(first_row, size, first)
+        spans.append((first, first + size, group, place.at(kind, index[kind], "ipn_first")))
+        first_row += size
+    spans.sort(key=lambda span: span[:2])
+    for before, after in itertools.pairwise(spans):
+        if after[0] < before[1]:
+            _, _, group, here = after if after[2].ipn_first is not None else before
+            here.report(
+                f"{shown(before[2].name)} and {shown(after[2].name)} both have a node of number {after[0]}",
+                group.ipn_first,
+            )
 
 
 def _default_epoch(satellites, place):

@@ -84,7 +84,9 @@ class Line:
     key: str | None = None
 
     def at(self, column):
-        return Line(self.report_to, self.file, self.number, column)
+        """The same line at a column, or at an item of what stands there."""
+        key = f"{self.key or ''}[{column}]" if isinstance(column, int) else column
+        return Line(self.report_to, self.file, self.number, key)
 
     def report(self, message, given=None):
         self.report_to.add(self.file, self.number, self.key, message, given)
@@ -122,6 +124,43 @@ def read_text(path, most_bytes, report):
     FileFault
         If it is missing, unreadable, no regular file, too large, empty or no UTF-8 text.
     """
+    content = _content_of(path, most_bytes)
+    text = text_of(content, path)
+    report.opened(display_name(path), hashlib.sha256(content).hexdigest())
+    return text
+
+
+def read_bytes(path, most_bytes, report):
+    """The whole content of a file, which may be text or not; otherwise as `read_text`."""
+    content = _content_of(path, most_bytes)
+    if not content.strip():
+        raise FileFault(f'"{display_name(path)}" is empty')
+    report.opened(display_name(path), hashlib.sha256(content).hexdigest())
+    return content
+
+
+def text_of(content, path):
+    """The text in the bytes of a file.
+
+    Raises
+    ------
+    FileFault
+        If there is none, or it is no UTF-8 text.
+    """
+    name = f'"{display_name(path)}"'
+    if b"\0" in content:
+        raise FileFault(f"{name} is a binary file, not text")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FileFault(f"{name} is not UTF-8 text (line {line})") from None
+    if not text.strip():
+        raise FileFault(f"{name} is empty")
+    return text
+
+
+def _content_of(path, most_bytes):
     name = f'"{display_name(path)}"'
     try:
         status = os.stat(path)
@@ -132,23 +171,12 @@ def read_text(path, most_bytes, report):
         if status.st_size > most_bytes:
             size_mb, most_mb = status.st_size / 1e6, most_bytes / 1e6
             raise FileFault(f"{name} has {size_mb:.0f} MB; such a file may have at most {most_mb:.0f} MB")
-        content = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise FileFault(f"there is no file {name}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileFault(f"{name} cannot be read: {reason}") from None
-    if b"\0" in content:
-        raise FileFault(f"{name} is a binary file, not text")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise FileFault(f"{name} is not UTF-8 text (line {line})") from None
-    if not text.strip():
-        raise FileFault(f"{name} is empty")
-    report.opened(display_name(path), hashlib.sha256(content).hexdigest())
-    return text
 
 
 def open_toml(path, report):

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from lasermesh.scenario.fields import BAD, REQUIRED, Number, keys_of, later_keys
+from lasermesh.scenario.fields import BAD, REQUIRED, Either, Integer, ListOf, Number, Row, keys_of, later_keys
 from lasermesh.scenario.problems import closest, did_you_mean, shown
 from lasermesh.scenario.reading import unit_hint
 from lasermesh.scenario.sources import Line
@@ -85,10 +85,15 @@ def _columns(header, keys, file, report):
         others = [column for column in columns if column and column not in keys]
         place.report(f"there is no column {shown(name)}{did_you_mean(name, others)}", ",".join(cells))
     absent = [name for name in keys if name not in columns and name not in missing]
-    slips = [(name, message) for name in columns if name not in keys and (message := _slip(name, absent))]
+    slips = slips_of(columns, keys, absent)
     for name, message in slips:
         place.at(name).report(message)
     return None if missing or slips else columns
+
+
+def slips_of(columns, keys, absent):
+    """(column, what to say of it) for those that no key has and that seem to be meant for an absent one."""
+    return [(name, message) for name in columns if name not in keys and (message := _slip(name, absent))]
 
 
 def _slip(name, absent):
@@ -121,10 +126,16 @@ def _cell(cells, index):
 
 
 def _parsed(cell, kind):
-    """The number in a cell where a number is wanted, else its text."""
-    if not isinstance(kind, Number):
-        return cell
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
+    """What a cell holds, in the type that the kind wants; the text itself where it does not hold that."""
+    kinds = kind.kinds if isinstance(kind, Either) else (kind,)
+    for each in kinds:
+        try:
+            if isinstance(each, Number):
+                return float(cell)
+            if isinstance(each, Integer):
+                return int(cell)
+            if isinstance(each, ListOf) and isinstance(each.item, Row):
+                return [[float(part) for part in item.split(":")] for item in cell.split()]
+        except ValueError:
+            continue
+    return cell

@@ -288,10 +288,10 @@ class GroundGroup:
 class PlanContact:
     """One row of a contact plan: a directed link between two nodes from `start_s` to `stop_s`."""
 
-    from_name: str = key(NODE, name="from", help="Node that sends.")
-    to_name: str = key(NODE, name="to", help="Node that receives.")
-    start_s: float = key(Number(0.0, unit="s"), help="First instant, from the topology's epoch.")
-    stop_s: float = key(Number(0.0, unit="s"), help="End, from the topology's epoch.")
+    from_name: str = key(NODE, name="from", help="Node that sends, or its ipn number.")
+    to_name: str = key(NODE, name="to", help="Node that receives, or its ipn number.")
+    start_s: float = key(Number(unit="s"), help="First instant, from the topology's epoch.")
+    stop_s: float = key(Number(unit="s"), help="End, from the topology's epoch.")
     rate_bps: int = key(Number(1.0, 1e15, unit="bit/s"), help="Rate.")
     owlt_s: float | None = key(
         Number(0.0, 1e6, unit="s"), None, help="One-way light time; absent: from the positions."

@@ -48,6 +48,7 @@ def test_a_good_file_gets_one_line_with_its_sizes(run_command, tmp_path):
         "ok": True,
         "problems": [],
         "warnings": [],
+        "skipped": [],
     }
 
 
@@ -110,7 +111,7 @@ def decayed(tmp_path):
     sets = element_set("STAYS", 1, " 00000+0") + element_set("FALLS", 2, " 10000+0")
     (tmp_path / "sets.tle").write_text(sets)
     (tmp_path / "a.toml").write_text(
-        'epoch = 2026-01-01T00:00:00Z\n[[satellites]]\nname = "g"\nelements = "sets.tle"\n'
+        'epoch = 2026-01-01T00:00:00Z\n[[satellites]]\nname = "g"\nelements = "sets.tle"\nmax_age_h = 1e6\n'
     )
 
 
@@ -118,10 +119,10 @@ def decayed(tmp_path):
 def test_a_satellite_that_sgp4_refuses_is_a_warning_by_name(run_command):
     done = run_command("check", "a.toml")
     assert done.code == 0
-    assert 'warning: satellite "FALLS" is left out: ' in done.err and "STAYS" not in done.err
+    assert 'warning: satellite "FALLS" (2) is left out: ' in done.err and "STAYS" not in done.err
     report = json.loads(run_command("check", "a.toml", "--json").out)
     assert report["ok"]
-    assert [warning for warning in report["warnings"] if 'satellite "FALLS" is left out: ' in warning]
+    assert [warning for warning in report["warnings"] if 'satellite "FALLS" (2) is left out: ' in warning]
 
 
 @pytest.mark.usefixtures("decayed")

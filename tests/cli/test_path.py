@@ -18,7 +18,7 @@ def test_json_of_one_pair_has_the_fields_of_the_contract(run_command):
     done = run_command(*arguments, "--json")
     assert (done.code, done.err) == (0, "")
     result = json.loads(done.out)
-    assert list(result) == ["from", "to", "policy", "samples"]
+    assert list(result) == ["from", "to", "policy", "samples", "memory"]
     assert (result["from"], result["to"], result["policy"]) == ("Tokyo", "London", "shortest-delay")
     assert [sample["t_s"] for sample in result["samples"]] == [10.0, 40.0, 70.0]
     for sample in result["samples"]:
@@ -30,7 +30,7 @@ def test_json_of_one_pair_has_the_fields_of_the_contract(run_command):
 def test_json_of_pairs_has_the_fields_of_the_contract(run_command, tmp_path):
     (tmp_path / "pairs.csv").write_text("from,to\nTokyo,London\nLondon,Tokyo\n")
     result = json.loads(run_command("path", "walker-144", "--pairs", "pairs.csv", "--json").out)
-    assert list(result) == ["policy", "paths"]
+    assert list(result) == ["policy", "paths", "memory"]
     assert [list(found) for found in result["paths"]] == [["from", "to", "samples"]] * 2
     there, back = (found["samples"][0]["nodes"] for found in result["paths"])
     assert there == back[::-1]

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lasermesh.cli import run as module
+from lasermesh.cli import progress as module
+from lasermesh.cli.run import RunProgress
 from lasermesh.experiments.running import Progress
 from lasermesh.packets.causes import CAUSES
 from lasermesh.results import load
@@ -191,7 +192,7 @@ def tell(line, clock, simulated_s, wall_s):
 
 
 def test_a_run_of_less_than_two_seconds_shows_no_progress(clock, capsys):
-    line = module.ProgressLine()
+    line = RunProgress()
     for tenth in range(19):
         tell(line, clock, tenth / 1.8, tenth / 10)
     tell(line, clock, 10.0, 1.9)
@@ -200,7 +201,7 @@ def test_a_run_of_less_than_two_seconds_shows_no_progress(clock, capsys):
 
 
 def test_a_longer_run_shows_how_far_it_is(clock, capsys):
-    line = module.ProgressLine()
+    line = RunProgress()
     for tenth in range(101):
         tell(line, clock, tenth / 10, tenth / 10)
     out, err = capsys.readouterr()
@@ -212,14 +213,14 @@ def test_a_longer_run_shows_how_far_it_is(clock, capsys):
 
 
 def test_a_run_that_has_hardly_begun_does_not_guess_its_end(clock, capsys):
-    line = module.ProgressLine()
+    line = RunProgress()
     tell(line, clock, 0.01, 3.0)
     assert capsys.readouterr().err == "0.010 of 10 s simulated, 20.0 M packet-hops/s, just begun\n"
 
 
 def test_on_a_terminal_the_line_is_written_over_and_ended(clock, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    line = module.ProgressLine()
+    line = RunProgress()
     for tenth in range(31):
         tell(line, clock, tenth / 4, tenth / 10)
     err = capsys.readouterr().err
@@ -233,7 +234,7 @@ def test_on_a_terminal_the_line_is_written_over_and_ended(clock, capsys, monkeyp
 
 def test_a_run_that_is_cut_short_ends_the_line(clock, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    line = module.ProgressLine()
+    line = RunProgress()
     tell(line, clock, 5.0, 2.5)
     line.end()
     line.end()

@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 
 from lasermesh.contacts import GSL, ISL, LinkEngine
-from lasermesh.contacts import grid as grid_module
-from lasermesh.contacts import ground as ground_module
-from lasermesh.contacts.ground_kernels import append_visible, fill_cells, fill_visible
-from lasermesh.contacts.offer_kernels import append_pairs, fill_order_by, fill_rows, number_links
-from lasermesh.contacts.sight_kernels import fill_pair_ranges, fill_ranges
+from lasermesh.contacts.offer_kernels import fill_order_by, fill_ranges, fill_rows, number_links
 from lasermesh.errors import UserError
 from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario.topology import PlanContact
@@ -107,17 +103,6 @@ def test_engine_and_reference_agree_on_random_topologies(seed):
     engine, ephemeris = engine_of(scene)
     for t_s in (0.0, 1234.5, 7200.0):
         check_against_reference(scene, engine, ephemeris, t_s)
-
-
-def test_all_cores_give_the_same_graph_as_one(monkeypatch):
-    scene = random_scene(3)
-    one = graph_of(scene, 60.0)
-    monkeypatch.setattr(ground_module, "PARALLEL_CANDIDATES", 0)
-    monkeypatch.setattr(grid_module, "PARALLEL_PAIRS", 0)
-    several = graph_of(scene, 60.0)
-    assert len(one) > 50
-    for name in ("first", "from_node", "to_node", "link", "range_m", "rate_bps", "kind", "rule"):
-        assert getattr(one, name).tolist() == getattr(several, name).tolist()
 
 
 def test_rows_of_a_node_lie_between_its_offsets():
@@ -369,6 +354,5 @@ def test_the_kernels_compile_once():
         engine, _ = engine_of(random_scene(seed))
         graph = engine.graph_at(0)
         engine.ranges_at(graph.link[::2], np.float64(5.0))
-    for kernel in (fill_pair_ranges, fill_ranges, fill_cells, fill_visible, append_visible, append_pairs,
-                   fill_order_by, fill_rows, number_links):  # fmt: skip
+    for kernel in (fill_ranges, fill_order_by, fill_rows, number_links):
         assert len(kernel.signatures) == 1, kernel

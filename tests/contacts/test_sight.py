@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lasermesh.contacts import clears_earth
-from lasermesh.contacts.sight_kernels import Pairs, fill_pair_ranges, fill_pair_ranges_in_parallel
+from lasermesh.contacts.conditions_kernels import grazing_height_m
 from tests.reference import line_of_sight as reference
 
 EQUATOR_M, POLE_M = reference.EQUATORIAL_RADIUS_M, reference.POLAR_RADIUS_M
@@ -67,19 +67,8 @@ def test_wrong_shapes_are_named():
         clears_earth([[7e6, 0.0, 0.0]], [[7e6, 0.0, 0.0]] * 2, 0.0)
 
 
-def test_many_pairs_give_the_same_on_all_cores_as_on_one():
-    rng = np.random.default_rng(6)
-    position_m = rng.normal(0.0, 6e6, (50, 3))
-    first, second = rng.integers(0, 50, (2, 400)).astype(np.int32)
-    pairs = Pairs(first, second, rng.uniform(1e6, 2e7, 400), np.ones(400, dtype=np.int64))
-    ranges_m = np.empty((2, 400))
-    fill_pair_ranges(position_m, pairs, 1.0 / EQUATOR_M, 1.0 / POLE_M, ranges_m[0])
-    fill_pair_ranges_in_parallel(position_m, pairs, 1.0 / EQUATOR_M, 1.0 / POLE_M, ranges_m[1])
-    assert (ranges_m[0] == ranges_m[1]).all() and 20 < (ranges_m[0] >= 0.0).sum() < 380
-
-
 @pytest.mark.compiled_only
 def test_the_kernel_compiles_once():
     clears_earth([[7e6, 0.0, 0.0]], [[7_000_000, 0, 0]], 80_000)
     clears_earth(np.asfortranarray(np.ones((4, 3))), np.ones((4, 3), dtype=np.float32), 0.0)
-    assert len(fill_pair_ranges.signatures) == 1
+    assert len(grazing_height_m.signatures) == 1

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lasermesh.contacts import LinkEngine
+from lasermesh.contacts import contact_plan
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets.causes import CAUSES
 from lasermesh.results import format_summary
@@ -118,6 +118,67 @@ def test_a_hand_over_is_told_with_what_it_cost(world):
     ]
 
 
+def test_a_link_stops_at_its_instant_within_a_step_and_the_next_change_of_path_bears_what_is_lost(world):
+    """The left satellite sets at 1.25 s; the next table comes at 2 s."""
+    done = world(left_stop_s=1.25)
+    lost = done.summary["drops_total"]["link_down"]
+    assert lost == pytest.approx(75 * 0.75, abs=2) and done.summary["drops_total"]["no_route"] == 0
+    (change,) = done.summary["path_changes"]
+    assert (change["t_s"], change["dropped"]) == (2.0, lost)
+    assert [handover["dropped"] for handover in done.summary["handovers"]] == [lost, 0]
+    ends = {(c["from"], c["to"]): (c["start_s"], c["stop_s"]) for c in rows_of(done.kept.contacts)}
+    assert ends["Quito", "left"] == ends["left", "Lima"] == (0.0, 1.25)
+    assert ends["Quito", "right"] == (0.0, 4.0)
+    delivered = sum(
+        row["packets"] for row in rows_of(done.kept.links) if (row["from"], row["to"]) == ("left", "Lima")
+    )
+    assert delivered == pytest.approx(75 * 1.25, abs=2)
+
+
+def test_a_link_that_comes_back_before_the_next_table_costs_no_change_of_path(world, tmp_path):
+    def with_a_gap(folder):
+        text = (folder / "plan.csv").read_text()
+        rows = [line for line in text.splitlines() if "left" in line]
+        later = [row.replace(",0,2.0,", ",1.75,1000000000.0,") for row in rows]
+        text = text.replace(",0,2.0,", ",0,1.25,")
+        (folder / "plan.csv").write_text(text + "\n".join(later) + "\n")
+
+    file = write_world(tmp_path)
+    with_a_gap(tmp_path)
+    done = go(file, tmp_path / "run")
+    assert done.summary["path_changes"] == []
+    assert done.summary["drops_total"]["link_down"] == pytest.approx(75 * 0.5, abs=2)
+    contacts = [(c["start_s"], c["stop_s"]) for c in rows_of(done.kept.contacts) if c["to"] == "left"]
+    assert sorted(contacts) == [(0.0, 1.25)] * 2 + [(1.75, 4.0)] * 2
+
+
+def test_a_queue_grows_to_the_limit_of_the_rate_in_force(world, tmp_path):
+    """From 1.5 s on links carry 4 Mbit/s, of which 50 ms are 25,000 bytes; before, 6,250."""
+    file = write_world(tmp_path, rate_gbps=0.005)
+    text = (tmp_path / "plan.csv").read_text()
+    rows = [line for line in text.splitlines() if "left" in line]
+    faster = [row.replace(",0,2.0,1000000,", ",1.5,1000000000.0,4000000,") for row in rows]
+    text = text.replace(",0,2.0,1000000,", ",0,1.5,1000000,")
+    (tmp_path / "plan.csv").write_text(text + "\n".join(faster) + "\n")
+    done = go(file, tmp_path / "run")
+    most = {
+        row["t_s"]: row["queue_max_bytes"]
+        for row in rows_of(done.kept.links)
+        if (row["from"], row["to"]) == ("Quito", "left")
+    }
+    assert most[0.0] == 4 * 1500 and most[1.0] == most[2.0] == 16 * 1500
+    rates = [(c["start_s"], c["stop_s"], c["rate_bps"]) for c in rows_of(done.kept.contacts)]
+    assert (0.0, 1.5, 1_000_000) in rates and (1.5, 4.0, 4_000_000) in rates
+
+
+def test_a_run_without_memory_says_so_and_a_warm_up_is_remarked_on(world, tmp_path):
+    done = world()
+    assert done.summary["memory"] is None and done.kept.manifest["memory"] is None
+    assert done.kept.manifest["satellites_left_out"] == {"skipped": 0, "failed": 0}
+    warnings = go(write_world(tmp_path), tmp_path / "warm", warm_up_s=5.0).warnings
+    assert warnings == ["a warm-up changes nothing here: no link rule and no terminal has a memory"]
+
+
 def test_rerouting_saves_what_waits_at_a_hand_over(world):
     dropped = world(rate_gbps=0.0012)
     saved = world(rate_gbps=0.0012, more='[packets]\non_link_down = "reroute"\n')
@@ -196,28 +257,30 @@ def test_a_policy_from_a_file_beside_the_experiment_routes_it(world, tmp_path):
     assert done.kept.manifest["scenario"]["routing"]["policy"] == "mine.py:longest"
 
 
-def test_contacts_are_those_of_the_link_graph(tmp_path):
+def test_contacts_are_those_of_the_contact_plan_whatever_the_step(tmp_path):
+    """A run in any step, and the plan of the same topology over the same time."""
+    sets = ["start_s=100"]
     file = write_moving(tmp_path, duration_s=240.0, step_s=10.0, rate_gbps=1e-6)
-    contacts = rows_of(go(file, tmp_path / "run", sets=["start_s=100"]).kept.contacts)
     topology = load_experiment(file).topology
-    links = LinkEngine(topology, build_ephemeris(topology))
-    names, up = topology.node_names, {}
-    for k in range(24):
-        graph = links.graph_at(100.0 + 10.0 * k)
-        for a, b in zip(graph.from_node, graph.to_node, strict=True):
-            up.setdefault((names[a], names[b]), []).append(k)
-    expected = set()
-    for ends, steps in up.items():
-        for first in [k for k in steps if k - 1 not in steps]:
-            last = next(k for k in range(first, 25) if k + 1 not in steps)
-            expected.add((*ends, 100.0 + 10.0 * first, 110.0 + 10.0 * last))
-    assert {(c["from"], c["to"], c["start_s"], c["stop_s"]) for c in contacts} == expected
-    assert len(contacts) == len(expected)
-    assert any(not c["open_start"] for c in contacts) and any(not c["open_stop"] for c in contacts)
-    for c in contacts:
-        assert (c["open_start"], c["open_stop"]) == (c["start_s"] == 100.0, c["stop_s"] == 340.0)
-        assert c["kind"] == ("gsl" if {"Quito", "Lima"} & {c["from"], c["to"]} else "isl")
-        assert c["rate_bps"] == 1_000_000 and 0.004 < c["owlt_s"] < 0.05
+    plan = contact_plan(topology, build_ephemeris(topology), 100.0, 340.0)
+    names = topology.node_names
+    expected = {
+        (names[a], names[b]): (start_s, stop_s)
+        for a, b, start_s, stop_s in zip(plan.from_node, plan.to_node, plan.start_s, plan.stop_s, strict=True)
+    }
+    assert len(expected) == plan.size > 50
+    for step_s in (10, 2.5):
+        contacts = rows_of(
+            go(file, tmp_path / f"run-{step_s}", sets=[*sets, f"topology.step_s={step_s}"]).kept.contacts
+        )
+        assert len(contacts) == len(expected)
+        assert any(not c["open_start"] for c in contacts) and any(not c["open_stop"] for c in contacts)
+        for c in contacts:
+            edges = expected[c["from"], c["to"]]
+            assert (c["start_s"], c["stop_s"]) == pytest.approx(edges, abs=1e-5)
+            assert (c["open_start"], c["open_stop"]) == (c["start_s"] == 100.0, c["stop_s"] == 340.0)
+            assert c["kind"] == ("gsl" if {"Quito", "Lima"} & {c["from"], c["to"]} else "isl")
+            assert c["rate_bps"] == 1_000_000 and 0.004 < c["owlt_s"] < 0.05
 
 
 def test_a_step_too_long_for_straight_ranges_is_warned_about_with_one_that_would_do(tmp_path):

@@ -5,8 +5,13 @@ EQUAL_PHASE_DEG = 1e-6
 
 def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift):
     """Set of frozenset({row, row}): who is joined with whom. Rows of -1 are vacant slots."""
+    every = each_neighbour(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift)
+    return {frozenset(pair) for pair in every}
+
+
+def each_neighbour(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift):
+    """(row, row of its neighbour) by offset, plane and slot; a pair may come twice."""
     planes, slots = len(row_of_slot), len(row_of_slot[0])
-    pairs = set()
     for planes_ahead, slots_ahead in offsets:
         for plane in range(planes):
             for slot in range(slots):
@@ -25,8 +30,32 @@ def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift
                 index = (index + slots_ahead) % slots
                 one, other = int(row_of_slot[plane][slot]), int(row_of_slot[target][index])
                 if one != -1 and other != -1 and one != other:
-                    pairs.add(frozenset((one, other)))
-    return pairs
+                    yield one, other
+
+
+def neighbour_pairs_of_rule(topology, rule):
+    """[(row, row)] of a grid rule, each unordered pair once, where it comes first.
+
+    Phases are known of patterns only; element files must be joined by index.
+    """
+    pairs = {}
+    for group in topology.satellites:
+        if group.name not in rule.satellites:
+            continue
+        row_of_slot = [[-1] * group.slots for _ in range(group.planes)]
+        for row, (plane, slot) in zip(topology.group_rows(group.name), group.plane_slot, strict=True):
+            row_of_slot[plane][slot] = row
+        phasing_factor = group.phasing_factor or 0
+        step_deg = phasing_factor * 360.0 / (group.planes * group.slots)
+        phase_deg = [
+            [p * step_deg + s * 360.0 / group.slots for s in range(group.slots)] for p in range(group.planes)
+        ]
+        wrap = group.pattern != "walker-star" if rule.wrap is None else rule.wrap
+        for pair in each_neighbour(
+            row_of_slot, phase_deg, rule.offsets, rule.neighbour, wrap, phasing_factor
+        ):
+            pairs.setdefault(frozenset(pair), pair)
+    return list(pairs.values())
 
 
 def nearest_slot(phase_deg, phases_deg):

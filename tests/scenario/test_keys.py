@@ -20,6 +20,7 @@ from lasermesh.scenario.fields import (
     later_keys,
 )
 from lasermesh.scenario.positions import line_numbers
+from lasermesh.scenario.terminals import Acquisition
 from lasermesh.scenario.topology import (
     GroundGroup,
     LinkRule,
@@ -35,6 +36,7 @@ from tests.scenario.scenes import TABLES, check_file
 EXAMPLES = [
     ("topology.toml", (Topology,), ()),
     ("terminals.toml", (TerminalType,), ("terminals", "mini")),
+    ("terminals.toml", (Acquisition,), ("terminals", "slow", "acquisition_s")),
     ("satellites.toml", (SatelliteGroup,), ("satellites", None)),
     ("satellites.toml", (TerminalUse,), ("satellites", None, "terminals", None)),
     ("ground.toml", (Site, GroundGroup), ("ground", None)),
@@ -165,7 +167,7 @@ def out_of_range(kind):
     if isinstance(kind, Text):
         return ['""', '" "']
     if isinstance(kind, ListOf):
-        return ["[]", "[1.5]", "[[]]"]
+        return ["[]", "[[]]", "[1.5]" if not isinstance(kind.item, Number) else "[-1.5]"]
     if isinstance(kind, Row):
         return ["[]"]
     if isinstance(kind, Either):

@@ -244,6 +244,24 @@ def test_other_columns_are_ignored(tmp_path):
     assert problems_of(tmp_path, SITES) == []
 
 
+def test_a_mask_may_be_a_table_by_azimuth_which_comes_out_in_order(tmp_path):
+    table = "mask_deg = [[270, 3], [0, 5], [90, 7.5], [360, 5]]\n"
+    (site,) = load_topology(write(tmp_path, TOKYO + table)).ground[0].sites
+    assert site.mask_deg == ((0.0, 5.0), (90.0, 7.5), (270.0, 3.0))
+
+
+def test_a_file_of_sites_may_have_masks_antennas_and_clouds(tmp_path):
+    write(
+        tmp_path,
+        "name,lat_deg,lon_deg,mask_deg,antennas,availability,mean_cloudy_s\n"
+        "A,1,2,180:4 0:8.5,3,0.7,3600\nB,1,2,12,,1,\n",
+        "x.csv",
+    )
+    a, b = load_topology(write(tmp_path, SITES)).ground[0].sites
+    assert (a.mask_deg, a.antennas, a.availability, a.mean_cloudy_s) == (((0, 8.5), (180, 4)), 3, 0.7, 3600)
+    assert (b.mask_deg, b.antennas, b.availability, b.mean_cloudy_s) == (12.0, None, 1.0, None)
+
+
 def test_shipped_sites_are_found_by_name(tmp_path):
     assert len(load_topology(write(tmp_path, SITES.replace("x.csv", "cities-30"))).ground[0].sites) == 30
 
@@ -271,8 +289,28 @@ def test_shipped_sites_are_found_by_name(tmp_path):
         ),
         ("name,lat_deg,lon_deg\nA:B,1,2\n", ['x.csv:2: name: a name must not contain ":" (got "A:B")']),
         (
-            "name,lat_deg,lon_deg,antennas\nA,1,2,\nB,1,2,3\n",
-            ["x.csv:3: antennas: not yet supported; leave the column empty"],
+            "name,lat_deg,lon_deg,antennas,availability\nA,1,2,,\nB,1,2,x,\nC,1,2,1.5,0.5\n",
+            [
+                'x.csv:3: antennas: must be an integer from 1 to 1000000 (got "x")',
+                'x.csv:4: antennas: must be an integer from 1 to 1000000 (got "1.5")',
+            ],
+        ),
+        (
+            "name,lat_deg,lon_deg,availability,mean_cloudy_s\nA,1,2,0.5,\nB,1,2,,60\nC,1,2,1,\n",
+            [
+                "x.csv:2: mean_cloudy_s: missing; with an availability below 1 it says how long clouds stay",
+                "x.csv:3: availability: missing; it goes together with mean_cloudy_s",
+            ],
+        ),
+        (
+            "name,lat_deg,lon_deg,mask_deg\nA,1,2,0:5 360:6\nB,1,2,0:5:6\nC,1,2,0:99\nD,1,2,high\n",
+            [
+                "x.csv:2: mask_deg: has two elevations at azimuth 0",
+                "x.csv:3: mask_deg[0]: must be a list [azimuth, elevation] (got [0.0, 5.0, 6.0])",
+                "x.csv:4: mask_deg[0][1]: must be a number from -90 to 90 (got 99.0)",
+                "x.csv:5: mask_deg: must be a number from -90 to 90 or a list, each item a list [azimuth, "
+                'elevation] (got "high")',
+            ],
         ),
         ('name,lat_deg,lon_deg\n"A,1,2\n', ["x.csv:2: not valid CSV: unexpected end of data"]),
     ],
@@ -292,7 +330,13 @@ def test_what_is_wrong_with_a_file_of_sites_is_said(tmp_path, text, problems):
             "ground[0].lon_deg: missing; must be a number from -180 to 360",
         ),
         (SITES + "lat_deg = 1\n", "x.toml:4: ground[0].lat_deg: goes with a single site, not with sites"),
-        (TOKYO + "antennas = 2\n", "ground[0].antennas: not yet supported"),
+        (TOKYO + "antennas = 0\n", "ground[0].antennas: must be an integer from 1 to 1000000 (got 0)"),
+        (TOKYO + "availability = 0.5\n", "ground[0].mean_cloudy_s: missing; with an availability below 1"),
+        (TOKYO + "mean_cloudy_s = 5\n", "ground[0].availability: missing; it goes together with"),
+        (
+            TOKYO + "mask_deg = [[0, 1], [90, 2], [90.0, 3]]\n",
+            "ground[0].mask_deg: has two elevations at azimuth 90",
+        ),
         (TOKYO + "prefix = true\n", "ground[0].prefix: goes with sites, not with a single site"),
     ],
 )

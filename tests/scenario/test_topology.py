@@ -119,13 +119,11 @@ def test_terminals_that_nobody_has_are_warned_of(tmp_path):
     assert warnings_of(tmp_path, text) == ["x.toml:1: terminals.mini: no satellites have this terminal"]
 
 
-def test_a_second_type_of_terminal_is_not_yet_supported(tmp_path):
-    uses = "terminals = [{ type = 'a', count = 4 }, { type = 'b', count = 1 }]\n"
-    text = "[terminals]\na.rate_gbps = 1\nb.rate_gbps = 2\n" + ONE_GROUP + uses
-    assert problems_of(tmp_path, text) == [
-        "x.toml:13: satellites[0].terminals[1]: not yet supported: "
-        "a second type of terminal on the same satellites"
-    ]
+def test_satellites_may_have_several_types_of_terminals_in_order(tmp_path):
+    uses = "terminals = [{ type = 'b', count = 4 }, { type = 'a', count = 1, share = 0.25 }]\n"
+    text = "[terminals]\na.rate_gbps = 1\nb.rate_gbps = 2\n" + ONE_GROUP + uses + GRID
+    uses = load_topology(write(tmp_path, text)).satellites[0].terminals
+    assert [(use.type.name, use.count, use.share) for use in uses] == [("b", 4, 1.0), ("a", 1, 0.25)]
 
 
 @pytest.mark.parametrize("name", ['"a:b"', '" "', '"#1"'])
@@ -145,8 +143,18 @@ def test_a_topology_is_frozen():
         topology.step_s = 2.0
 
 
-def test_a_seed_is_warned_of_while_nothing_is_random(tmp_path):
-    assert warnings_of(tmp_path, "seed = 0\n" + ONE_GROUP + GRID) == []
-    assert warnings_of(tmp_path, "seed = 7\n" + ONE_GROUP + GRID) == [
-        "x.toml:1: seed: changes nothing: so far, nothing in a topology is random"
+def test_a_seed_is_taken_without_a_warning(tmp_path):
+    assert warnings_of(tmp_path, "seed = 7\n" + ONE_GROUP + GRID) == []
+
+
+def test_ipn_numbers_are_rows_plus_one_unless_a_group_says_otherwise(tmp_path):
+    text = ONE_GROUP + "ipn_first = 100\n" + TOKYO + GRID
+    topology = load_topology(write(tmp_path, text))
+    assert topology.ipn_numbers[[0, 23, 24]].tolist() == [100, 123, 25]
+
+
+def test_two_nodes_of_one_ipn_number_are_refused(tmp_path):
+    text = ONE_GROUP + "ipn_first = 2\n" + TOKYO + GRID
+    assert problems_of(tmp_path, text) == [
+        'x.toml:10: satellites[0].ipn_first: "w" and "Tokyo" both have a node of number 25'
     ]

@@ -1,0 +1,198 @@
+"""Kernels that find when sites see satellites, and which pairs of nodes can be linked."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from lasermesh.compiled import kernel, parallel_kernel, prange
+from lasermesh.contacts.cell_kernels import cell_along
+from lasermesh.contacts.conditions_kernels import (
+    Check,
+    fold_head,
+    grazing_height_m,
+    next_change_s,
+    norm,
+    range_at,
+    slack_s,
+    vector_at,
+)
+from lasermesh.contacts.pairs_kernels import REACH
+
+
+class Windows(NamedTuple):
+    """When pairs can be linked within an interval, in any order."""
+
+    first: np.ndarray  # int32 (n,)
+    second: np.ndarray  # int32 (n,)
+    start_s: np.ndarray  # float64 (n,)  -inf: since before the interval
+    stop_s: np.ndarray  # float64 (n,)  inf: beyond it
+
+
+@kernel
+def windows_of_pair(sky, world, check, begin_s, end_s, windows, place, room):
+    """Write the windows of one pair from row `place` on; how many there are, even if not all had room."""
+    gone_s = min(sky.fails_at_s[check.first], sky.fails_at_s[check.second])
+    if gone_s <= begin_s:
+        return 0
+    holds = slack_s(sky, world, check, begin_s) >= 0.0
+    start_s = -math.inf
+    t_s, found = begin_s, 0
+    while True:
+        change_s, _ = next_change_s(sky, world, check, t_s, end_s, holds)
+        if holds:
+            if found < room:
+                windows.first[place + found] = check.first
+                windows.second[place + found] = check.second
+                windows.start_s[place + found] = start_s
+                windows.stop_s[place + found] = change_s
+            found += 1
+        if change_s == math.inf:
+            return found
+        holds = not holds
+        start_s = t_s = change_s
+
+
+@kernel
+def windows_of_site(sky, world, sites, s, members, cells, max_range_m, windows, place, room):
+    """Write the windows of site `s` with all members from row `place` on; how many there are."""
+    found = 0
+    reach_m = sites.reach_m[s]
+    low_x, high_x = (
+        cell_along(sites.position_m[s, 0] - reach_m, cells),
+        cell_along(sites.position_m[s, 0] + reach_m, cells),
+    )
+    low_y, high_y = (
+        cell_along(sites.position_m[s, 1] - reach_m, cells),
+        cell_along(sites.position_m[s, 1] + reach_m, cells),
+    )
+    low_z, high_z = (
+        cell_along(sites.position_m[s, 2] - reach_m, cells),
+        cell_along(sites.position_m[s, 2] + reach_m, cells),
+    )
+    begin_s, end_s = sky.start_s, sky.start_s + sky.length_s
+    for z in range(low_z, high_z + 1):
+        for y in range(low_y, high_y + 1):
+            row = (z * cells.per_axis + y) * cells.per_axis
+            for i in range(cells.first[row + low_x], cells.first[row + high_x + 1]):
+                check = Check(sites.node[s], members[cells.member[i]], 0, 0, sites.row[s], max_range_m)
+                found += windows_of_pair(
+                    sky, world, check, begin_s, end_s, windows, place + found, room - found
+                )
+    return found
+
+
+class WindowSites(NamedTuple):
+    """The ground sites of a rule, as far as looking for windows needs them."""
+
+    node: np.ndarray  # int32 (n_sites,)
+    row: np.ndarray  # int32 (n_sites,)  of World.site
+    position_m: np.ndarray  # float64 (n_sites, 3)
+    reach_m: np.ndarray  # float64 (n_sites,)  beyond which no satellite need be looked at
+
+
+@parallel_kernel
+def fill_site_windows(sky, world, sites, members, cells, max_range_m, windows, room_per_site, n_windows):
+    """The windows of every site, from row s * room_per_site on; `n_windows[s]` may be more than had room."""
+    for s in prange(len(n_windows)):
+        n_windows[s] = windows_of_site(
+            sky, world, sites, s, members, cells, max_range_m, windows, s * room_per_site, room_per_site
+        )
+
+
+@kernel
+def fill_ends(sky, world, first, second, types, site, max_range_m, alive, from_s, end_s):
+    """Let pairs live through an interval from `from_s` on; those that end get their `end_s`."""
+    stop_s = sky.start_s + sky.length_s
+    for i in range(len(first)):
+        if alive[i]:
+            check = Check(first[i], second[i], types[i, 0], types[i, 1], site[i], max_range_m[i])
+            change_s, _ = next_change_s(sky, world, check, from_s, stop_s, True)
+            if change_s < math.inf:
+                end_s[i] = change_s
+                alive[i] = False
+
+
+@kernel
+def usable_terminal(sky, world, terminals, habits, share, node, state, d_x, d_y, d_z, range_m):
+    """The first free terminal of a node that can point along a vector; -1: none needed, -2: none free."""
+    if not terminals.limited[node]:
+        return -1
+    for terminal in range(terminals.first[node], terminals.first[node + 1]):
+        if terminals.pair[terminal] < 0:
+            head = terminals.type[terminal]
+            if (
+                range_m <= habits[head, REACH]
+                and fold_head(math.inf, world, sky, share, head, state, d_x, d_y, d_z, range_m, 0.0) >= 0.0
+            ):
+                return terminal
+    return -2
+
+
+@kernel
+def has_partner(terminals, node, other):
+    """Whether a terminal of a node serves another node already."""
+    for terminal in range(terminals.first[node], terminals.first[node + 1]):
+        if terminals.partner[terminal] == other:
+            return True
+    return False
+
+
+@kernel
+def fill_candidates(
+    sky,
+    world,
+    terminals,
+    habits,
+    t_s,
+    node,
+    site,
+    uses_terminals,
+    others,
+    limit_m,
+    range_m,
+    node_terminal,
+    other_terminal,
+):
+    """Which of `others` a node can be linked with at an instant, by free terminals where these are used.
+
+    `site` is the node's row of World.site, -1 for a satellite. `range_m[i]` becomes -1 for those that it
+    cannot; `node_terminal` and `other_terminal` the terminals that would serve, -1 where none is needed.
+    """
+    share = (t_s - sky.start_s) / sky.length_s
+    a = vector_at(sky, node, share)
+    for i in range(len(others)):
+        other = others[i]
+        range_m[i] = -1.0
+        if t_s >= min(sky.fails_at_s[node], sky.fails_at_s[other]) or other == node:
+            continue
+        b = vector_at(sky, other, share)
+        d_x, d_y, d_z = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+        distance = norm(d_x, d_y, d_z)
+        if not distance <= limit_m:
+            continue
+        if site >= 0:
+            if slack_s(sky, world, Check(node, other, 0, 0, site, limit_m), t_s) < 0.0:
+                continue
+        elif grazing_height_m(world, a, b) < 0.0:
+            continue
+        node_terminal[i] = other_terminal[i] = -1
+        if uses_terminals:
+            if has_partner(terminals, node, other) or has_partner(terminals, other, node):
+                continue
+            node_terminal[i] = usable_terminal(
+                sky, world, terminals, habits, share, node, a, d_x, d_y, d_z, distance
+            )
+            other_terminal[i] = usable_terminal(
+                sky, world, terminals, habits, share, other, b, -d_x, -d_y, -d_z, distance
+            )
+            if node_terminal[i] == -2 or other_terminal[i] == -2:
+                continue
+        range_m[i] = distance
+
+
+@kernel
+def fill_ranges_between(sky, from_node, to_node, times_s, rows, range_m):
+    """Distance of the nodes of some rows, each at its own instant within an interval."""
+    for i in rows:
+        range_m[i] = range_at(sky, from_node[i], to_node[i], times_s[i])

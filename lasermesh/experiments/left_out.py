@@ -1,0 +1,53 @@
+"""Satellites of a topology that are left out, from the beginning or from some instant on, by name."""
+
+from collections import Counter
+
+MOST_NAMED = 20
+
+
+def warn_of_failures(ephemeris, warn) -> None:
+    """Name the satellites that SGP4 has refused so far and that are therefore left out."""
+    for failure in ephemeris.failures[:MOST_NAMED]:
+        warn(f"satellite {_named(failure)} is left out: {failure.message}")
+    more = len(ephemeris.failures) - MOST_NAMED
+    if more > 0:
+        warn(f"{more} more satellites are left out")
+
+
+def failures_of(ephemeris) -> list[dict]:
+    """Satellites that SGP4 has refused so far: `{name, catalog_number, t_s, message}`, JSON-ready."""
+    return [
+        {
+            "name": failure.name,
+            "catalog_number": failure.catalog_number,
+            "t_s": failure.t_s,
+            "message": failure.message,
+        }
+        for failure in ephemeris.failures
+    ]
+
+
+def skipped_of(topology) -> list[dict]:
+    """Element sets left out at loading: `{name, catalog_number, file, line, reason, message}`, JSON-ready."""
+    return [
+        {
+            "name": each.name,
+            "catalog_number": each.catalog_number,
+            "file": each.file,
+            "line": each.line,
+            "reason": each.reason,
+            "message": each.message,
+        }
+        for each in topology.skipped
+    ]
+
+
+def skipped_by_reason(topology) -> dict[str, int]:
+    """How many element sets were left out at loading for each reason, the most frequent first."""
+    return dict(Counter(each.reason for each in topology.skipped).most_common())
+
+
+def _named(failure):
+    """Name of a satellite with its catalogue number, where it has one."""
+    number = f" ({failure.catalog_number})" if failure.catalog_number is not None else ""
+    return f'"{failure.name}"{number}'

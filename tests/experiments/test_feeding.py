@@ -1,0 +1,293 @@
+"""What the packet engine is told of links that change within a step."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lasermesh.contacts import LinkTable
+from lasermesh.experiments.contact_log import ContactLog
+from lasermesh.experiments.feeding import NO_LIMIT, LinkChanges, LinkFeed, engine_changes
+from lasermesh.packets.state import CHANGE_RATE, CHANGE_START, CHANGE_STOP, NEVER
+from lasermesh.units import PS_PER_S, SPEED_OF_LIGHT_M_PER_S
+
+MBPS = 1_000_000
+
+
+class ScriptedLinks:
+    """Links that do what a script says: (t_s, link, rate_bps), in order of time; all known at once.
+
+    Ranges are `range_m(link, t_s)`.
+    """
+
+    def __init__(self, n_links, script, range_m=lambda link, t_s: 1e6 + 0.0 * link, rules=None):
+        self.script = script
+        self._range_m = range_m
+        rows = np.arange(n_links, dtype=np.int32)
+        rules = np.zeros(n_links, np.int16) if rules is None else np.array(rules, np.int16)
+        self.links = LinkTable(2 * rows, 2 * rows + 1, np.zeros(n_links, np.int8), rules)
+
+    def step(self, start_s, end_s):
+        rates = dict.fromkeys(range(len(self.links.rule)), 0)
+        for t_s, link, rate_bps in self.script:
+            if t_s <= start_s:
+                rates[link] = rate_bps
+        up = np.array([link for link, rate in rates.items() if rate], np.int32)
+        inner = [event for event in self.script if start_s < event[0] < end_s]
+        columns = list(zip(*inner, strict=True)) or [(), (), ()]
+        return SimpleNamespace(
+            graph=SimpleNamespace(
+                t_s=start_s, link=up, rate_bps=np.array([rates[link] for link in up.tolist()], np.int64)
+            ),
+            change_s=np.array(columns[0], float),
+            change_link=np.array(columns[1], np.int32),
+            change_rate_bps=np.array(columns[2], np.int64),
+        )
+
+    def ranges_at(self, links, t_s):
+        return self._range_m(np.asarray(links, float), t_s)
+
+
+class Recorder:
+    """Takes the packet engine's place and notes what it is told."""
+
+    def __init__(self):
+        self.n_links = 0
+        self.limits = {}
+        self.steps = []
+
+    def add_links(self, from_node, to_node, limit_packets, limit_bytes, taps):
+        self.n_links += len(from_node)
+
+    def set_limits(self, links, limit_packets, limit_bytes):
+        for link, packets, size in zip(links.tolist(), limit_packets, limit_bytes, strict=True):
+            self.limits[link] = (int(packets), int(size))
+
+    def begin_step(self, step):
+        self.steps.append(step)
+
+
+def feed_of(links, queues=((None, None),), scale=1.0):
+    """A LinkFeed over scripted links with a recorder behind it; queue keys by rule."""
+    rules = [SimpleNamespace(queue_packets=p, queue_bytes=b) for p, b in queues]
+    packets = SimpleNamespace(scale=scale, queue_packets=None, queue_bytes=None)
+    experiment = SimpleNamespace(packets=packets, topology=SimpleNamespace(links=rules))
+    return LinkFeed(experiment, links, Recorder(), lambda *columns: 0)
+
+
+def step_of(feed, start_s, end_s):
+    """The engine's step from one instant to another, and its changes as a sorted list of tuples."""
+    feed.begin(start_s, end_s, round(start_s * PS_PER_S), round(end_s * PS_PER_S))
+    feed.hand_over()
+    step = feed._engine.steps[-1]
+    rows = zip(step.change_ps, step.change_link, step.change_kind, step.change_rate_bps, strict=True)
+    return step, sorted(tuple(map(int, row)) for row in rows)
+
+
+def test_changes_keep_their_instants_to_the_picosecond():
+    script = [(0.0, 0, MBPS), (0.25, 1, MBPS), (0.5, 0, 0), (0.625, 1, 2 * MBPS), (0.75, 1, 0)]
+    step, changes = step_of(feed_of(ScriptedLinks(2, script)), 0.0, 1.0)
+    assert changes == [
+        (0, 0, CHANGE_START, MBPS),
+        (PS_PER_S // 4, 1, CHANGE_START, MBPS),
+        (PS_PER_S // 2, 0, CHANGE_STOP, 0),
+        (5 * PS_PER_S // 8, 1, CHANGE_RATE, 2 * MBPS),
+        (3 * PS_PER_S // 4, 1, CHANGE_STOP, 0),
+    ]
+    assert step.links.tolist() == [0, 1]
+
+
+def test_the_next_step_begins_where_the_last_one_ended():
+    script = [(0.0, 0, MBPS), (0.5, 0, 0), (0.75, 1, MBPS), (1.0, 0, MBPS), (1.0, 1, 0), (1.5, 2, MBPS)]
+    feed = feed_of(ScriptedLinks(3, script))
+    step_of(feed, 0.0, 1.0)
+    assert feed.rate_bps.tolist() == [MBPS, 0, 0] and feed.n_links == 2
+    step, changes = step_of(feed, 1.0, 2.0)
+    assert changes == [
+        (PS_PER_S, 0, CHANGE_START, MBPS),
+        (PS_PER_S, 1, CHANGE_STOP, 0),
+        (3 * PS_PER_S // 2, 2, CHANGE_START, MBPS),
+    ]
+    assert step.links.tolist() == [0, 2] and feed.n_links == 3
+    assert feed.stops_at_start
+    assert step_of(feed, 2.0, 3.0)[1] == [] and not feed.stops_at_start
+
+
+def test_an_instant_that_rounds_onto_an_edge_of_the_step_stays_within():
+    script = [(1.0 + 1e-14, 0, MBPS), (2.0 - 1e-14, 0, 0)]
+    script[0] = (np.nextafter(1.0, 2.0), 0, MBPS)
+    _, changes = step_of(feed_of(ScriptedLinks(1, script)), 1.0, 2.0)
+    assert changes == [(PS_PER_S + 1, 0, CHANGE_START, MBPS), (2 * PS_PER_S - 1, 0, CHANGE_STOP, 0)]
+
+
+@pytest.mark.parametrize(
+    ("before", "rates", "expected"),
+    [
+        (5, [0, 7], [(CHANGE_STOP, 0), (CHANGE_START, 7)]),  # lost and found at one instant
+        (5, [0, 5], [(CHANGE_STOP, 0), (CHANGE_START, 5)]),
+        (0, [7, 0], []),
+        (0, [7, 8], [(CHANGE_START, 8)]),
+        (5, [5], []),
+        (5, [7, 5], []),
+        (5, [0], [(CHANGE_STOP, 0)]),
+        (0, [0], []),
+        (5, [7, 0], [(CHANGE_STOP, 0)]),
+    ],
+)
+def test_several_changes_of_a_link_at_one_instant_become_what_the_engine_can_do(before, rates, expected):
+    n = len(rates)
+    changes = LinkChanges(np.full(n, 1.0), np.full(n, 10), np.full(n, 1), np.array(rates))
+    rows = engine_changes(changes, np.array([0, before]))
+    assert list(zip(rows.kind.tolist(), rows.rate_bps.tolist(), strict=True)) == expected
+    assert set(rows.link.tolist()) <= {1} and set(rows.time_ps.tolist()) <= {10}
+
+
+def test_every_link_has_a_delay_at_both_ends_of_the_step_even_before_it_starts():
+    script = [(0.0, 0, MBPS), (0.5, 1, MBPS), (0.75, 0, 0)]
+    links = ScriptedLinks(2, script, lambda link, t_s: 1e6 * (1 + link) + 1e4 * t_s)
+    step, _ = step_of(feed_of(links), 0.0, 1.0)
+    ps = PS_PER_S / SPEED_OF_LIGHT_M_PER_S
+    assert step.delay_start_ps.tolist() == [round(1e6 * ps), round(2e6 * ps)]
+    assert step.delay_end_ps.tolist() == [round(1.01e6 * ps), round(2.01e6 * ps)]
+
+
+def test_the_miss_of_straight_ranges_is_measured_in_the_middle():
+    links = ScriptedLinks(1, [(0.0, 0, MBPS)], lambda link, t_s: 1e6 + 400.0 * t_s**2 + 0.0 * link)
+    feed = feed_of(links)
+    step_of(feed, 0.0, 1.0)
+    assert feed.longest_miss_m == pytest.approx(100.0, rel=1e-9)
+    step_of(feed, 1.0, 3.0)
+    assert feed.longest_miss_m == pytest.approx(400.0, rel=1e-9)
+
+
+def test_a_satellite_that_fails_within_a_step_goes_on_in_a_straight_line():
+    def range_m(link, t_s):
+        return np.where(t_s < 0.5, 1e6 + 2e3 * t_s, np.nan) + 0.0 * link
+
+    links = ScriptedLinks(1, [(0.0, 0, MBPS), (0.5, 0, 0)], range_m)
+    feed = feed_of(links)
+    step, changes = step_of(feed, 0.0, 1.0)
+    assert changes[-1] == (PS_PER_S // 2, 0, CHANGE_STOP, 0)
+    expected_ps = 1.002e6 * PS_PER_S / SPEED_OF_LIGHT_M_PER_S
+    assert step.delay_end_ps[0] == pytest.approx(expected_ps, abs=2)
+
+
+def test_a_queue_limit_that_goes_with_the_rate_changes_with_the_rate():
+    """50 ms at 1 Mbit/s are 6250 bytes."""
+    script = [(0.0, 0, MBPS), (0.25, 0, 2 * MBPS), (0.5, 1, MBPS), (0.75, 0, 4 * MBPS), (0.75, 1, 2 * MBPS)]
+    feed = feed_of(ScriptedLinks(2, script))
+    step_of(feed, 0.0, 1.0)
+    limits = feed._engine.limits
+    assert limits == {0: (NO_LIMIT, 6250), 1: (NO_LIMIT, 6250)}
+    assert feed.limits_bytes().tolist()[0] == 6250
+    assert feed.next_limits_ps == PS_PER_S // 4
+    feed.change_limits()
+    assert limits == {0: (NO_LIMIT, 12500), 1: (NO_LIMIT, 6250)}
+    assert feed.next_limits_ps == 3 * PS_PER_S // 4
+    feed.change_limits()
+    assert limits == {0: (NO_LIMIT, 25000), 1: (NO_LIMIT, 12500)}
+    assert feed.next_limits_ps == NEVER
+
+
+def test_a_link_that_comes_back_with_another_rate_has_its_limit_from_then_on():
+    script = [(0.0, 0, 2 * MBPS), (0.25, 0, 0), (0.5, 0, MBPS)]
+    feed = feed_of(ScriptedLinks(1, script))
+    step_of(feed, 0.0, 1.0)
+    assert feed._engine.limits == {0: (NO_LIMIT, 12500)} and feed.next_limits_ps == PS_PER_S // 2
+    feed.change_limits()
+    assert feed._engine.limits == {0: (NO_LIMIT, 6250)}
+
+
+def test_limits_that_the_file_gives_do_not_change_with_the_rate():
+    script = [(0.0, 0, MBPS), (0.0, 1, MBPS), (0.5, 0, 2 * MBPS), (0.5, 1, 2 * MBPS)]
+    feed = feed_of(ScriptedLinks(2, script, rules=[0, 1]), queues=((7, None), (None, 1000)))
+    step_of(feed, 0.0, 1.0)
+    assert feed._engine.limits == {0: (7, NO_LIMIT), 1: (NO_LIMIT, 1000)}
+    assert feed.next_limits_ps == NEVER
+
+
+def test_scaled_rates_stay_off_where_a_link_is_down():
+    script = [(0.0, 0, MBPS), (0.5, 0, 0)]
+    _, changes = step_of(feed_of(ScriptedLinks(1, script), scale=0.1), 0.0, 1.0)
+    assert changes == [(0, 0, CHANGE_START, MBPS // 10), (PS_PER_S // 2, 0, CHANGE_STOP, 0)]
+
+
+def test_the_hash_notices_when_within_a_step_a_link_stops():
+    hashes = set()
+    for stop_s in (0.5, 0.5000001, 0.6):
+        feed = feed_of(ScriptedLinks(1, [(0.0, 0, MBPS), (stop_s, 0, 0)]))
+        step_of(feed, 0.0, 1.0)
+        hashes.add(feed.link_graph_sha256)
+    assert len(hashes) == 3
+
+
+class Rows(list):
+    """Takes contacts and lists them as (from, start, stop, rate, open at start, open at stop)."""
+
+    def write(self, contacts):
+        columns = (contacts.from_node, contacts.start_s, contacts.stop_s, contacts.rate_bps)
+        columns += (contacts.open_start, contacts.open_stop)
+        self.extend(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
+
+
+def log_of(script, until_s, n_links=2):
+    """The contacts of scripted links over a run in steps of 1 s."""
+    links = ScriptedLinks(n_links, script)
+    feed, log, rows = feed_of(links), ContactLog(links, lambda ids, t_s: t_s, 0.0), Rows()
+    start_s = 0.0
+    while start_s < until_s:
+        step_of(feed, start_s, start_s + 1.0)
+        log.note(feed.changes_before(round(min(start_s + 1.0, until_s) * PS_PER_S)), rows)
+        start_s += 1.0
+    log.close(until_s, rows)
+    return rows
+
+
+def test_contacts_have_exact_edges_and_end_where_the_rate_changes():
+    script = [
+        (-5.0, 0, MBPS),
+        (0.25, 0, 2 * MBPS),
+        (0.5, 1, MBPS),
+        (0.75, 1, 0),
+        (0.875, 1, 2 * MBPS),
+        (1.125, 1, 0),
+        (2.5, 0, 0),
+        (2.75, 0, MBPS),
+    ]
+    assert log_of(script, 4.0) == [
+        (0, 0.0, 0.25, MBPS, True, False),
+        (2, 0.5, 0.75, MBPS, False, False),
+        (2, 0.875, 1.125, 2 * MBPS, False, False),
+        (0, 0.25, 2.5, 2 * MBPS, False, False),
+        (0, 2.75, 4.0, MBPS, False, True),
+    ]
+
+
+def test_a_run_that_ends_within_a_step_knows_nothing_of_what_comes_behind():
+    script = [(0.0, 0, MBPS), (1.25, 1, MBPS), (1.75, 0, 0)]
+    assert log_of(script, 1.5) == [
+        (0, 0.0, 1.5, MBPS, True, True),
+        (2, 1.25, 1.5, MBPS, False, True),
+    ]
+
+
+def test_a_link_lost_and_found_at_one_instant_makes_two_contacts():
+    script = [(0.0, 0, MBPS), (0.5, 0, 0), (0.5, 0, MBPS)]
+    assert log_of(script, 1.0) == [
+        (0, 0.0, 0.5, MBPS, True, False),
+        (0, 0.5, 1.0, MBPS, False, True),
+    ]
+
+
+def test_a_contact_that_goes_on_under_another_row_of_a_plan_is_one():
+    script = [(0.0, 0, MBPS), (0.5, 0, MBPS), (1.5, 0, MBPS), (1.5, 0, 0)]
+    assert log_of(script, 2.0) == [(0, 0.0, 1.5, MBPS, True, False)]
+
+
+def test_light_times_are_those_of_the_middle_of_each_contact():
+    log, found = ContactLog(ScriptedLinks(1, []), lambda ids, t_s: t_s, 0.0), []
+    changes = LinkChanges(
+        np.array([1.0, 2.0, 3.0]), np.arange(3), np.zeros(3, np.int64), np.array([MBPS, 2 * MBPS, 0])
+    )
+    log.note(changes, SimpleNamespace(write=lambda contacts: found.append(contacts.owlt_s)))
+    assert np.concatenate(found).tolist() == [1.5, 2.5]

@@ -2,7 +2,16 @@
 
 import click
 
-from lasermesh.cli.common import TOPOLOGY, json_option, print_json, print_table, set_option, warn
+from lasermesh.cli.common import (
+    TOPOLOGY,
+    json_option,
+    print_json,
+    print_memory,
+    print_table,
+    set_option,
+    warm_up_option,
+    warn,
+)
 
 
 @click.command(name="graph")
@@ -15,9 +24,10 @@ from lasermesh.cli.common import TOPOLOGY, json_option, print_json, print_table,
     default="text",
     help="A few numbers (text), or the whole graph.",
 )
+@warm_up_option
 @set_option
 @json_option
-def command(topology, at, file_format, sets, as_json):
+def command(topology, at, file_format, warm_up, sets, as_json):
     """The link graph at one instant.
 
     Links are directed: each direction counts as one. Positions are Earth-fixed, in km. GraphML is what
@@ -36,7 +46,7 @@ def command(topology, at, file_format, sets, as_json):
     loaded = load_topology(topology, sets)
     for warning in loaded.warnings:
         warn(warning)
-    result = graph(loaded, at, warn)
+    result = graph(loaded, at, warn, warm_up)
     if file_format == "graphml":
         click.echo(graphml(result))
     elif as_json or file_format == "json":
@@ -44,3 +54,4 @@ def command(topology, at, file_format, sets, as_json):
     else:
         click.echo(f"{result['topology']} at t = {at:g} s, {result['utc']}")
         print_table(describe_graph(result))
+        print_memory(result["memory"])

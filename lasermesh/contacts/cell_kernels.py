@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.compiled import kernel
+from lasermesh.contacts.conditions_kernels import ACCELERATION, VELOCITY_0
 
 MOST_CELLS_PER_AXIS = 64
 
@@ -33,6 +34,20 @@ def greatest_radius_m(state, column, nodes):
         if squared > greatest:  # false for nan
             greatest = squared
     return math.sqrt(greatest)
+
+
+@kernel
+def greatest_travel_m(state, nodes, length_s):
+    """How far nodes move at most in an interval from the knot on whose `Sky.state` this is."""
+    greatest = 0.0
+    for i in range(len(nodes)):
+        row = nodes[i]
+        squared = (
+            state[row, VELOCITY_0] ** 2 + state[row, VELOCITY_0 + 1] ** 2 + state[row, VELOCITY_0 + 2] ** 2
+        )
+        if squared > greatest:  # false for nan
+            greatest = squared
+    return math.sqrt(greatest) * length_s + 0.5 * ACCELERATION * length_s * length_s
 
 
 @kernel

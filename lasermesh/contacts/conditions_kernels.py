@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.compiled import inline_kernel, kernel
-from lasermesh.units import EARTH_ROTATION_RAD_PER_S
+from lasermesh.units import EARTH_ROTATION_RAD_PER_S, WGS72_GRAVITY_M3_PER_S2
 
 # Columns of Sky.state: what a node's path between two knots is made of.
 POSITION_0, VELOCITY_0, POSITION_1, VELOCITY_1 = 0, 3, 6, 9
@@ -39,6 +39,10 @@ NO_MASK = -2.0
 
 # Bounds the acceleration of a satellite in the rotating frame: gravity above 100 km 9.6, Coriolis 1.3 m/s^2.
 ACCELERATION = 12.0
+
+# Bounds the acceleration of a satellite away from the Earth's centre on orbits that are nearly circular.
+RADIAL_ACCELERATION = 1.0
+LONG_S = 300.0
 
 # Margins whose bounds grow with the range and the turning of a frame are trusted for a knot interval at most.
 LONGEST_TURN_S = 30.0
@@ -152,6 +156,44 @@ def grazing_height_m(world, a, b):
     if length_squared > 0.0:
         share = min(1.0, max(0.0, -(x * d_x + y * d_y + z * d_z) / length_squared))
     return (norm(x + share * d_x, y + share * d_y, z + share * d_z) - 1.0) / world.per_equatorial
+
+
+@kernel
+def lowest_radius_m(node):
+    """Lower bound on how near a satellite comes to the Earth's centre within LONG_S; 0 where none is known.
+
+    On an orbit of small eccentricity e the distance swings with the amplitude of its acceleration, e g.
+    """
+    x, y, z, v_x, v_y, v_z = node
+    v_x -= EARTH_ROTATION_RAD_PER_S * y
+    v_y += EARTH_ROTATION_RAD_PER_S * x
+    radius = norm(x, y, z)
+    rising = (x * v_x + y * v_y + z * v_z) / radius
+    across_squared = v_x * v_x + v_y * v_y + v_z * v_z - rising * rising
+    acceleration = across_squared / radius - WGS72_GRAVITY_M3_PER_S2 / (radius * radius)
+    amplitude = math.hypot(acceleration, rising * math.sqrt(across_squared) / radius)
+    if amplitude > 0.5 * RADIAL_ACCELERATION:
+        return 0.0
+    return radius - LONG_S * abs(rising) - 0.5 * RADIAL_ACCELERATION * LONG_S * LONG_S
+
+
+@kernel
+def grazing_sure_s(world, a, b, range_m, speed):
+    """The height of `grazing_height_m` and for how long its sign is sure, by positions and velocities."""
+    height_m = grazing_height_m(world, a, b)
+    fastest = max(norm(a[3], a[4], a[5]), norm(b[3], b[4], b[5]))
+    stretch = world.per_polar / world.per_equatorial
+    sure = sure_s(height_m, stretch * fastest, stretch * ACCELERATION)
+    if height_m > 0.0 and sure < LONG_S:
+        # The middle of a chord between points so high up is the lowest it can come: that the chord is short
+        # stays true for longer, as partners move together.
+        lowest = min(lowest_radius_m(a), lowest_radius_m(b))
+        if lowest * world.per_equatorial > 1.0:
+            half_m = math.sqrt(lowest * lowest - 1.0 / (world.per_equatorial * world.per_equatorial))
+            if 2.0 * half_m > range_m:
+                longer = sure_s(2.0 * half_m - range_m, speed, 2.0 * ACCELERATION)
+                sure = max(sure, min(longer, LONG_S))
+    return height_m, sure
 
 
 @kernel
@@ -324,9 +366,7 @@ def slack_s(sky, world, check, t_s):
         if world.site[check.site, SINE_MASK] >= -1.0:
             slack = fold_mask(slack, world, check.site, d_x, d_y, d_z, range_m, speed)
     else:
-        fastest = max(norm(a[3], a[4], a[5]), norm(b[3], b[4], b[5]))
-        stretch = world.per_polar / world.per_equatorial
-        slack = fold(slack, grazing_height_m(world, a, b), stretch * fastest, stretch * ACCELERATION)
+        slack = fold_sure(slack, *grazing_sure_s(world, a, b, range_m, speed))
     if check.first_type > 0:
         slack = fold_head(slack, world, sky, share, check.first_type, a, d_x, d_y, d_z, range_m, speed)
     if check.second_type > 0:
@@ -353,12 +393,18 @@ def next_change_s(sky, world, check, t_s, end_s, holds):
     instant is the first that is known to be on the other side, EDGE_S after the edge at most.
     """
     gone_s = min(sky.fails_at_s[check.first], sky.fails_at_s[check.second])
-    stop_s = min(end_s, gone_s)
     if t_s >= gone_s:
         return (t_s if holds else math.inf), math.inf
     slack = slack_s(sky, world, check, t_s)
     if (slack >= 0.0) != holds:
         return t_s, t_s
+    return change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds)
+
+
+@kernel
+def change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds):
+    """The same, from an instant at which the slack is known, for nodes of which one fails at `gone_s`."""
+    stop_s = min(end_s, gone_s)
     low_s, low_slack = t_s, abs(slack)
     step_s = stop_s - t_s
     if low_slack < step_s:

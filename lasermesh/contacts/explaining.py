@@ -72,7 +72,7 @@ class Explainer:
     def explain(self, first, second):
         """The verdict on a link of two nodes, of the first rule that makes it, else that is about them."""
         verdicts = [
-            self._judge(index, rule, *self._in_order(rule, first, second))
+            self._turned(index, rule, first, second)
             for index, rule in enumerate(self._topology.links)
             if self._is_about(rule, first, second)
         ]
@@ -142,6 +142,12 @@ class Explainer:
             names = {self._names[first], self._names[second]}
             return any({each.from_name, each.to_name} == names for each in rule.plan_contacts)
         return self._is_member(first, rule.satellites) and self._is_member(second, rule.satellites)
+
+    def _turned(self, index, rule, first, second):
+        """The verdict of one rule, its terminals in the order of the nodes."""
+        ends = self._in_order(rule, first, second)
+        verdict = self._judge(index, rule, *ends)
+        return verdict if ends[0] == first else verdict._replace(terminals=verdict.terminals[::-1])
 
     def _judge(self, index, rule, first, second):
         """The verdict of one rule."""

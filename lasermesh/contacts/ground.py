@@ -4,20 +4,24 @@ import math
 
 import numpy as np
 
-from lasermesh.contacts.cell_kernels import MOST_CELLS_PER_AXIS, Cells, fill_cells, greatest_radius_m
+from lasermesh.contacts.cell_kernels import (
+    MOST_CELLS_PER_AXIS,
+    Cells,
+    fill_cells,
+    greatest_radius_m,
+    greatest_travel_m,
+)
 from lasermesh.contacts.clouds import clouds_of
 from lasermesh.contacts.conditions_kernels import POSITION_0, SINE_MASK
 from lasermesh.contacts.graph import GSL
 from lasermesh.contacts.offer_kernels import append_windows
+from lasermesh.contacts.spreading import spread
 from lasermesh.contacts.window_kernels import Windows, WindowSites, fill_site_windows
 from lasermesh.contacts.world import rate_ladder, reach_m
 from lasermesh.units import bps_from_gbps
 
 # The geodetic vertical leans at most 0.1925 deg from the geocentric one: asin of f (2 - f) / (2 - f (2 - f)).
 _DEFLECTION_RAD = math.radians(0.1925)
-
-# No satellite moves faster in the rotating frame, so none comes nearer by more within an interval.
-_FASTEST_M_PER_S = 12_500.0
 
 _FIRST_ROOM = 32
 
@@ -119,10 +123,11 @@ class AllInSight:
         radius_m = greatest_radius_m(sky.state, POSITION_0, self._members)
         if radius_m == 0.0 or n_sites == 0:
             return Windows(*(np.empty(0, dtype) for dtype in (np.int32, np.int32, float, float)))
-        travel_m = _FASTEST_M_PER_S * sky.length_s
+        travel_m = greatest_travel_m(sky.state, self._members, sky.length_s)
         self._sites.reach_m[:] = self._reach_m(world, radius_m + travel_m) + travel_m
         reach_m = float(self._sites.reach_m.max())
-        per_axis = min(MOST_CELLS_PER_AXIS // 2, max(1, int(4.0 * radius_m / reach_m)))
+        # Cells of half the reach: smaller ones would be mostly empty, larger ones hold what cannot be seen.
+        per_axis = min(MOST_CELLS_PER_AXIS, max(1, int(4.0 * radius_m / reach_m)))
         cells = Cells(
             per_axis,
             2.0 * radius_m / per_axis,
@@ -138,13 +143,16 @@ class AllInSight:
                 np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
             )
             n_windows = np.zeros(n_sites, dtype=np.int64)
-            fill_site_windows(
+            spread(
+                fill_site_windows,
+                n_sites,
                 sky,
                 world,
                 self._sites,
                 self._members,
                 cells,
                 self._max_range_m,
+                travel_m,
                 windows,
                 self._room,
                 n_windows,

@@ -14,6 +14,7 @@ from lasermesh.contacts.nearest_kernels import (
     fill_states,
     take_mutual,
 )
+from lasermesh.contacts.spreading import spread
 from lasermesh.units import NONE
 
 # Cells are made so small that there are about so many satellites in one that is not empty.
@@ -72,7 +73,9 @@ class NearestRule:
             wanted = np.flatnonzero(partner == UNKNOWN)
             if not len(wanted):
                 return rows, nodes[:0]
-            fill_nearest_partners(
+            spread(
+                fill_nearest_partners,
+                len(wanted),
                 sky,
                 world,
                 setting.terminals,

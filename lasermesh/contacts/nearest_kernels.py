@@ -6,7 +6,7 @@ in which each is the other's nearest partner. So all satellites look for theirs 
 
 import math
 
-from lasermesh.compiled import kernel, parallel_kernel, prange
+from lasermesh.compiled import kernel
 from lasermesh.contacts.cell_kernels import cell_along
 from lasermesh.contacts.conditions_kernels import grazing_height_m, norm, vector_at
 from lasermesh.contacts.window_kernels import has_partner, usable_terminal
@@ -93,12 +93,25 @@ def nearest_partner(sky, world, terminals, habits, t_s, position_m, nodes, is_fr
     return best
 
 
-@parallel_kernel
+@kernel
 def fill_nearest_partners(
-    sky, world, terminals, habits, t_s, position_m, nodes, is_free, cells, limit_m, wanted, partner
+    first,
+    last,
+    sky,
+    world,
+    terminals,
+    habits,
+    t_s,
+    position_m,
+    nodes,
+    is_free,
+    cells,
+    limit_m,
+    wanted,
+    partner,
 ):
-    """The nearest partner of each satellite in `wanted`."""
-    for k in prange(len(wanted)):
+    """The nearest partner of each satellite in rows [first, last) of `wanted`."""
+    for k in range(first, last):
         i = wanted[k]
         partner[i] = nearest_partner(
             sky, world, terminals, habits, t_s, position_m, nodes, is_free, cells, limit_m, i

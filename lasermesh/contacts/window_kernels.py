@@ -5,10 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import kernel, parallel_kernel, prange
+from lasermesh.compiled import kernel
 from lasermesh.contacts.cell_kernels import cell_along
 from lasermesh.contacts.conditions_kernels import (
+    POSITION_0,
+    SINE_MASK,
+    UP,
     Check,
+    change_after_s,
     fold_head,
     grazing_height_m,
     next_change_s,
@@ -30,16 +34,17 @@ class Windows(NamedTuple):
 
 
 @kernel
-def windows_of_pair(sky, world, check, begin_s, end_s, windows, place, room):
-    """Write the windows of one pair from row `place` on; how many there are, even if not all had room."""
+def windows_of_pair(sky, world, check, windows, place, room):
+    """Write the windows of one pair in an interval from row `place` on; how many, room for them or not."""
+    begin_s, end_s = sky.start_s, sky.start_s + sky.length_s
     gone_s = min(sky.fails_at_s[check.first], sky.fails_at_s[check.second])
     if gone_s <= begin_s:
         return 0
-    holds = slack_s(sky, world, check, begin_s) >= 0.0
-    start_s = -math.inf
-    t_s, found = begin_s, 0
+    start_s, t_s, found = -math.inf, begin_s, 0
+    slack = slack_s(sky, world, check, t_s)
+    holds = slack >= 0.0
     while True:
-        change_s, _ = next_change_s(sky, world, check, t_s, end_s, holds)
+        change_s, _ = change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds)
         if holds:
             if found < room:
                 windows.first[place + found] = check.first
@@ -47,38 +52,46 @@ def windows_of_pair(sky, world, check, begin_s, end_s, windows, place, room):
                 windows.start_s[place + found] = start_s
                 windows.stop_s[place + found] = change_s
             found += 1
-        if change_s == math.inf:
+        if change_s == math.inf or change_s >= gone_s:
             return found
         holds = not holds
         start_s = t_s = change_s
+        slack = slack_s(sky, world, check, t_s)
 
 
 @kernel
-def windows_of_site(sky, world, sites, s, members, cells, max_range_m, windows, place, room):
+def surely_below(sky, world, sites, s, member, travel_m):
+    """Whether a satellite stays below the mask of a site while it travels so far."""
+    d_x = sky.state[member, POSITION_0] - sites.position_m[s, 0]
+    d_y = sky.state[member, POSITION_0 + 1] - sites.position_m[s, 1]
+    d_z = sky.state[member, POSITION_0 + 2] - sites.position_m[s, 2]
+    row = sites.row[s]
+    least = world.site[row, SINE_MASK]
+    height = world.site[row, UP] * d_x + world.site[row, UP + 1] * d_y + world.site[row, UP + 2] * d_z
+    return height - least * norm(d_x, d_y, d_z) < -(1.0 + abs(least)) * travel_m
+
+
+@kernel
+def windows_of_site(sky, world, sites, s, members, cells, max_range_m, travel_m, windows, place, room):
     """Write the windows of site `s` with all members from row `place` on; how many there are."""
     found = 0
     reach_m = sites.reach_m[s]
-    low_x, high_x = (
-        cell_along(sites.position_m[s, 0] - reach_m, cells),
-        cell_along(sites.position_m[s, 0] + reach_m, cells),
-    )
-    low_y, high_y = (
-        cell_along(sites.position_m[s, 1] - reach_m, cells),
-        cell_along(sites.position_m[s, 1] + reach_m, cells),
-    )
-    low_z, high_z = (
-        cell_along(sites.position_m[s, 2] - reach_m, cells),
-        cell_along(sites.position_m[s, 2] + reach_m, cells),
-    )
-    begin_s, end_s = sky.start_s, sky.start_s + sky.length_s
+    low_x = cell_along(sites.position_m[s, 0] - reach_m, cells)
+    high_x = cell_along(sites.position_m[s, 0] + reach_m, cells)
+    low_y = cell_along(sites.position_m[s, 1] - reach_m, cells)
+    high_y = cell_along(sites.position_m[s, 1] + reach_m, cells)
+    low_z = cell_along(sites.position_m[s, 2] - reach_m, cells)
+    high_z = cell_along(sites.position_m[s, 2] + reach_m, cells)
+    masked = world.site[sites.row[s], SINE_MASK] >= -1.0
     for z in range(low_z, high_z + 1):
         for y in range(low_y, high_y + 1):
             row = (z * cells.per_axis + y) * cells.per_axis
             for i in range(cells.first[row + low_x], cells.first[row + high_x + 1]):
-                check = Check(sites.node[s], members[cells.member[i]], 0, 0, sites.row[s], max_range_m)
-                found += windows_of_pair(
-                    sky, world, check, begin_s, end_s, windows, place + found, room - found
-                )
+                member = members[cells.member[i]]
+                if masked and surely_below(sky, world, sites, s, member, travel_m):
+                    continue
+                check = Check(sites.node[s], member, 0, 0, sites.row[s], max_range_m)
+                found += windows_of_pair(sky, world, check, windows, place + found, room - found)
     return found
 
 
@@ -91,12 +104,29 @@ class WindowSites(NamedTuple):
     reach_m: np.ndarray  # float64 (n_sites,)  beyond which no satellite need be looked at
 
 
-@parallel_kernel
-def fill_site_windows(sky, world, sites, members, cells, max_range_m, windows, room_per_site, n_windows):
-    """The windows of every site, from row s * room_per_site on; `n_windows[s]` may be more than had room."""
-    for s in prange(len(n_windows)):
+@kernel
+def fill_site_windows(
+    first_site,
+    last_site,
+    sky,
+    world,
+    sites,
+    members,
+    cells,
+    max_range_m,
+    travel_m,
+    windows,
+    room_per_site,
+    n_windows,
+):
+    """The windows of sites in [first_site, last_site), those of site s from row s * room_per_site on.
+
+    `n_windows[s]` may be more than had room.
+    """
+    for s in range(first_site, last_site):
+        place = s * room_per_site
         n_windows[s] = windows_of_site(
-            sky, world, sites, s, members, cells, max_range_m, windows, s * room_per_site, room_per_site
+            sky, world, sites, s, members, cells, max_range_m, travel_m, windows, place, room_per_site
         )
 
 

@@ -10,6 +10,7 @@ from lasermesh.contacts import pairs_kernels as pairs
 from lasermesh.contacts.conditions_kernels import NO_MASK, World
 from lasermesh.contacts.pairs_kernels import Ladders, Terminals
 from lasermesh.contacts.sight import raised_ellipsoid
+from lasermesh.errors import UserError
 from lasermesh.orbits.sites import up_vector
 from lasermesh.units import NONE, bps_from_gbps
 
@@ -194,7 +195,10 @@ def rate_ladder(rule, types):
     ladder = []
     for range_m in sorted(edge for edge in edges_m if edge <= longest_m):
         rates = [_rate_gbps(each, range_m) for each in types] + [rule.rate_gbps]
-        rate_bps = bps_from_gbps(min(rate for rate in rates if rate is not None))
+        given = [rate for rate in rates if rate is not None]
+        if not given:
+            raise UserError(f'rule "{rule.rule}": no rate: write rate_gbps, or give its satellites terminals')
+        rate_bps = bps_from_gbps(min(given))
         if ladder and ladder[-1][1] == rate_bps:
             ladder[-1] = range_m, rate_bps
         else:

@@ -1,36 +1,43 @@
 """The link graph of a topology at one instant, for people and for other programs."""
 
 import math
-from datetime import timedelta
 
 import numpy as np
 
-from lasermesh.contacts import GSL, LinkEngine
-from lasermesh.experiments.paths import check_instant, warn_of_failures
+from lasermesh.contacts import GSL
+from lasermesh.experiments.instants import sunlight_at, utc_of
+from lasermesh.experiments.left_out import warn_of_failures
+from lasermesh.experiments.paths import check_instant
+from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
 
 
-def graph(topology, at_s: float = 0.0, warn=lambda message: None) -> dict:
+def graph(topology, at_s: float = 0.0, warn=lambda message: None, warm_up_s: float | None = None) -> dict:
     """Nodes and directed links at `at_s` seconds since the topology's epoch.
 
-    `warn`, a function of one str, is called for each satellite that is left out.
+    `warn`, a function of one str, is called for each satellite that is left out. Rules with a memory are
+    followed from t = 0, or, if it is given, for `warm_up_s` before the instant.
 
     Returns
     -------
     result : dict
-        `{topology, t_s, utc, nodes: [{name, kind, position_km}], links: [{from, to, kind, range_km, delay_ms,
-        rate_gbps}]}`, JSON-ready. Positions are Earth-fixed (ITRF); None for nodes that have none: fixed ones
-        and satellites that SGP4 refuses.
+        `{topology, t_s, utc, nodes: [{name, kind, position_km, sunlight}], links: [{from, to, kind, range_km,
+        delay_ms, rate_gbps}], memory}`, JSON-ready. Positions are Earth-fixed (ITRF); None for nodes that
+        have none: fixed ones and satellites that SGP4 refuses. `sunlight` is one of `instants.SUNLIGHT` for
+        satellites with a position, else None. `memory` is `{from_s, warm_up_s}` where something remembers,
+        else None.
 
     Raises
     ------
     UserError
-        If `at_s` is not finite, or further from the epoch than orbits mean anything.
+        If `at_s` is not finite or further from the epoch than orbits mean anything, or `warm_up_s` is wrong.
     """
     check_instant(at_s, "instant")
     ephemeris = build_ephemeris(topology)
-    links = LinkEngine(topology, ephemeris).graph_at(at_s)
+    engine = link_engine(topology, ephemeris, warm_up_s, warn)
+    links = engine.graph_at(at_s)
     position_m, _ = ephemeris.state_at(at_s)
+    sunlight = sunlight_at(ephemeris, at_s)
     warn_of_failures(ephemeris, warn)
     names = ephemeris.names
     nodes = [
@@ -40,16 +47,17 @@ def graph(topology, at_s: float = 0.0, warn=lambda message: None) -> dict:
             "position_km": [metres / 1e3 for metres in position]
             if all(map(math.isfinite, position))
             else None,
+            "sunlight": light,
         }
-        for name, is_ground, position in zip(
-            names, ephemeris.is_ground.tolist(), position_m.tolist(), strict=True
+        for name, is_ground, position, light in zip(
+            names, ephemeris.is_ground.tolist(), position_m.tolist(), sunlight, strict=True
         )
     ]
     columns = (links.from_node, links.to_node, links.kind, links.range_m, links.delay_s, links.rate_bps)
     return {
         "topology": topology.name,
         "t_s": at_s,
-        "utc": _utc(topology.epoch, at_s),
+        "utc": utc_of(topology.epoch, at_s),
         "nodes": nodes,
         "links": [
             {
@@ -64,12 +72,8 @@ def graph(topology, at_s: float = 0.0, warn=lambda message: None) -> dict:
                 *(column.tolist() for column in columns), strict=True
             )
         ],
+        "memory": memory_of(engine, warm_up_s),
     }
-
-
-def _utc(epoch, at_s):
-    """The instant as ISO 8601, to the microsecond where it is no whole second."""
-    return (epoch + timedelta(seconds=at_s)).isoformat().replace("+00:00", "Z")
 
 
 def graphml(result: dict) -> str:
@@ -79,7 +83,8 @@ def graphml(result: dict) -> str:
     made = networkx.DiGraph(**{key: result[key] for key in ("topology", "t_s", "utc")})
     for node in result["nodes"]:
         position = dict(zip(("x_km", "y_km", "z_km"), node["position_km"] or (), strict=False))
-        made.add_node(node["name"], kind=node["kind"], **position)
+        light = {} if node["sunlight"] is None else {"sunlight": node["sunlight"]}
+        made.add_node(node["name"], kind=node["kind"], **position, **light)
     for link in result["links"]:
         attributes = {key: value for key, value in link.items() if key not in ("from", "to")}
         made.add_edge(link["from"], link["to"], **attributes)
@@ -93,6 +98,9 @@ def describe_graph(result: dict) -> list[tuple[str, ...]]:
     rows = [("", "count", "least", "mean", "most")]
     for kind, what in (("satellite", "satellites"), ("ground", "ground sites")):
         rows.append((what, str(kinds.count(kind)), "", "", ""))
+    lit = [node["sunlight"] for node in result["nodes"] if node["sunlight"] is not None]
+    if lit:
+        rows.append(("satellites in the Earth's shadow", str(len(lit) - lit.count("sunlit")), "", "", ""))
     alone = sum(node["name"] not in linked for node in result["nodes"])
     rows.append(("nodes without a link", str(alone), "", "", ""))
     for kind, what in (("isl", "satellite links, km"), ("gsl", "ground links, km")):

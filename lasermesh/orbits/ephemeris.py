@@ -11,8 +11,9 @@ from lasermesh.orbits.frames_kernels import fill_between_knots, fill_consistent_
 from lasermesh.orbits.knots import KNOT_S, KnotInterval, Recent
 from lasermesh.orbits.refusals import Refusals, coast
 from lasermesh.orbits.satellites import ElementFleet, PatternFleet, mean_motion_rad_per_s
+from lasermesh.orbits.shadow import illumination
 from lasermesh.orbits.sites import ecef_from_geodetic
-from lasermesh.orbits.sun import sun_direction_ecef
+from lasermesh.orbits.sun import sun_direction_ecef, sun_position
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S
 
 _INTERVAL_BYTES = 128 * 2**20
@@ -146,6 +147,20 @@ class Ephemeris:
             As `state_at`.
         """
         return self._intervals.get(int(index))
+
+    def sun_at(self, t_s):
+        """Position of the Sun at an instant, Earth-fixed, in m: float64 (3,)."""
+        return sun_position(self.clock.day, self.clock.fraction(float(t_s)))
+
+    def illumination_at(self, t_s):
+        """Which satellites are sunlit at an instant.
+
+        Returns
+        -------
+        int8 array, shape (n_satellites,)
+            SUNLIT = 0, PENUMBRA = 1, UMBRA = 2, UNKNOWN = -1 for those without a position.
+        """
+        return illumination(self.state_at(t_s)[0][: self.n_satellites], self.sun_at(t_s))
 
     def mean_argument_of_latitude_rad(self, rows):
         """Mean argument of latitude at the topology's epoch of the satellites in `rows`.

@@ -86,7 +86,7 @@ class _Reading:
             raise _Fault(
                 f"ids count from 0 without a gap: this one must be {len(self.nodes)} (got {words[0]})"
             )
-        row = self.plan_file.find(words[1], line.at("node"))
+        row = self.plan_file.find(words[1], line, "node")
         if row is not BAD and row in self.nodes:
             self.report(line.at("node"), f"{shown(words[1])} has the id {self.nodes.index(row)} already")
         self.sound &= row is not BAD
@@ -95,9 +95,9 @@ class _Reading:
     def _contact(self, words, line):
         if len(words) < 5:
             raise _Fault('must be "contact from to start end" and rate and delay')
-        nodes = [self._find(word, line.at(key)) for word, key in zip(words, ("from", "to"), strict=False)]
-        start_s = self._number(words[2], KINDS["start_s"], line.at(WORDS.start))
-        stop_s = self._number(words[3], KINDS["stop_s"], line.at(WORDS.stop))
+        nodes = [self._find(word, line, key) for word, key in zip(words, ("from", "to"), strict=False)]
+        start_s = self._number(words[2], KINDS["start_s"], line, WORDS.start)
+        stop_s = self._number(words[3], KINDS["stop_s"], line, WORDS.stop)
         marker, rest = None, words[4:]
         if rest[0] in _PLAIN or rest[0] in _SEGMENTED:
             marker, rest = rest[0], rest[1:]
@@ -123,14 +123,14 @@ class _Reading:
             else:
                 self.sound = False
 
-    def _find(self, word, place):
+    def _find(self, word, line, key):
         if not word.isdecimal() or int(word) >= len(self.nodes):
-            self.report(place, f"no node with this id stands before (got {shown(word)})", word)
+            self.report(line.at(key), f"no node with this id stands before (got {shown(word)})", word)
             return BAD
         return self.nodes[int(word)]
 
-    def _number(self, word, kind, place):
-        value = number_in(word, kind, place)
+    def _number(self, word, kind, line, key):
+        value = number_in(word, kind, line, key)
         self.sound &= value is not BAD
         return value
 
@@ -140,8 +140,8 @@ class _Reading:
             raise _Fault("after the times come a rate, a delay and perhaps three budgets")
         if len(words) == 5:
             self.budgets.append(line)
-        rate = self._number(words[0], _RATE, line.at("rate"))
-        delay_s = self._number(words[1], KINDS["owlt_s"], line.at("delay"))
+        rate = self._number(words[0], _RATE, line, "rate")
+        delay_s = self._number(words[1], KINDS["owlt_s"], line, "delay")
         if BAD in (rate, delay_s, start_s, stop_s):
             return BAD, BAD
         return [(start_s, stop_s, rate)], [(start_s, stop_s, delay_s)]
@@ -182,8 +182,8 @@ class _Reading:
         if len(words) != 3:
             raise _Fault(f"{name} has three values, start, end and what holds between (got {len(words)})")
         kind = _RATE if name == "rate" else KINDS["owlt_s"]
-        start_s, stop_s = (self._number(word, KINDS["start_s"], line.at(name)) for word in words[:2])
-        value = self._number(words[2], kind, line.at(name))
+        start_s, stop_s = (self._number(word, KINDS["start_s"], line, name) for word in words[:2])
+        value = self._number(words[2], kind, line, name)
         if BAD in (start_s, stop_s, value):
             return BAD
         if stop_s <= start_s:

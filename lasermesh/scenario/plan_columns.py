@@ -1,12 +1,13 @@
 """Reading contact plans in lasermesh's own columns: CSV, JSON as `lasermesh contacts --json`, Parquet."""
 
+import functools
 import io
 import json
 
 from lasermesh.scenario.fields import BAD, REQUIRED, keys_of
 from lasermesh.scenario.plan_rows import PlanRow, Words, check_row
 from lasermesh.scenario.problems import did_you_mean, shown
-from lasermesh.scenario.tables import read_csv, slips_of
+from lasermesh.scenario.tables import read_csv, read_quickly, slips_of
 from lasermesh.scenario.topology import PlanContact
 
 _KEYS = keys_of(PlanContact)
@@ -52,7 +53,7 @@ def read_plan_parquet(content, plan_file):
         table = pq.read_table(io.BytesIO(content), columns=[name for name in _KEYS if name in names])
         items = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = "".join(character for character in str(error).partition("\n")[0] if character.isprintable())
         plan_file.line(None).report(f"not valid Parquet: {reason}")
         return [], False
     if not items:
@@ -73,27 +74,33 @@ def _values_of(item, line):
     """Values of one item by column, BAD where that is reported; a null is as if absent."""
     values = {}
     for name, key in _KEYS.items():
-        value, here = item.get(name), line.at(name)
+        value = item.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and name in ("from", "to"):
             value = str(value)  # an ipn number
         if value is not None:
-            values[name] = key.kind.read(value, here)
+            values[name] = read_quickly(key.kind, value, line, name)
         elif key.default is REQUIRED:
-            here.report(f"missing; must be {key.kind.words()}")
+            line.at(name).report(f"missing; must be {key.kind.words()}")
             values[name] = BAD
         else:
             values[name] = key.default
-    for name, message in slips_of(item, _KEYS, [name for name in _KEYS if name not in item]):
+    for name, message in _slips(tuple(item)):
         line.at(name).report(message)
         values[name] = BAD
     return values
+
+
+@functools.lru_cache(maxsize=64)
+def _slips(names):
+    """What to say of the names in an item; nearly all items have the same."""
+    return slips_of(names, _KEYS, [name for name in _KEYS if name not in names])
 
 
 def _checked(rows, sound, plan_file):
     """The rows with their nodes, those left out that are reported."""
     found = []
     for line, values in rows:
-        nodes = [plan_file.find(values[key], line.at(key)) for key in ("from", "to")]
+        nodes = [plan_file.find(values[key], line, key) for key in ("from", "to")]
         start_s, stop_s = values["start_s"], values["stop_s"]
         if BAD in nodes:
             # What is wrong with the times is said all the same; with unknown nodes nothing else can be.

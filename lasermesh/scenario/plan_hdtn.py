@@ -3,6 +3,7 @@
 from lasermesh.scenario.fields import BAD, Number
 from lasermesh.scenario.plan_rows import KINDS, PlanRow, Words, check_row, count_of
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.tables import read_quickly
 
 WORDS = Words("startTime", "endTime", "owlt")
 
@@ -58,7 +59,7 @@ class _Reading:
         rate_bps = self._rate_bps(item, line)
         owlt_s = item.get(WORDS.owlt)
         if owlt_s is not None:
-            owlt_s = KINDS["owlt_s"].read(owlt_s, line.at(WORDS.owlt))
+            owlt_s = read_quickly(KINDS["owlt_s"], owlt_s, line, WORDS.owlt)
         if BAD in (*nodes, start_s, stop_s, rate_bps, owlt_s):
             return None
         row = PlanRow(line, *nodes, start_s - offset_s, stop_s - offset_s, rate_bps, owlt_s)
@@ -67,7 +68,7 @@ class _Reading:
     def _node(self, item, key, line):
         value = item.get(key)
         if (isinstance(value, int) and not isinstance(value, bool)) or isinstance(value, str):
-            return self.plan_file.find(value, line.at(key))
+            return self.plan_file.find(value, line, key)
         line.at(key).report(
             _missing_or_wrong(item, key, "an ipn number or the name of a node in quotes"), value
         )
@@ -77,7 +78,7 @@ class _Reading:
         if key not in item:
             line.at(key).report(f"missing; must be {kind.words()}")
             return BAD
-        return kind.read(item[key], line.at(key))
+        return read_quickly(kind, item[key], line, key)
 
     def _rate_bps(self, item, line):
         key = next((key for key in _RATES if key in item), None)
@@ -85,14 +86,14 @@ class _Reading:
             line.at("rateBitsPerSec").report("missing; must be a number of bit/s")
             return BAD
         kind, unit_bps = _RATES[key]
-        value = kind.read(item[key], line.at(key))
+        value = read_quickly(kind, item[key], line, key)
         if value is BAD:
             return BAD
         self.old_rates += key == "rate"
         if value == 0.0:
             self.unlimited.append(line)
             return _UNLIMITED_BPS
-        rate_bps = KINDS["rate_bps"].read(value * unit_bps, line.at(key))
+        rate_bps = read_quickly(KINDS["rate_bps"], value * unit_bps, line, key)
         return rate_bps if rate_bps is BAD else round(rate_bps)
 
     def warn(self):

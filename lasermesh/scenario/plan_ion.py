@@ -89,14 +89,14 @@ class _Reading:
     def _set_reference(self, words, line):
         if len(words) != 2:
             self._report(line, "@ is followed by one time")
-        elif (time_s := self._time(words[1], line.at("@"))) is not BAD:
+        elif (time_s := self._time(words[1], line, "@")) is not BAD:
             self.reference_s = time_s
 
-    def _time(self, word, place):
+    def _time(self, word, line, key):
         """Seconds from the epoch to a relative or absolute time; BAD after reporting."""
-        match = _ABSOLUTE.fullmatch(word)
+        match = _ABSOLUTE.fullmatch(word) if word[0] != "+" else None
         if match is None:
-            time_s = number_in(word, KINDS["start_s"], place)
+            time_s = number_in(word, KINDS["start_s"], line, key)
             self.sound &= time_s is not BAD
             return BAD if time_s is BAD else self.reference_s + time_s
         if self.plan_file.epoch is BAD:
@@ -105,7 +105,7 @@ class _Reading:
         try:
             moment = datetime.datetime(*map(int, match.groups()[:6]), tzinfo=datetime.UTC)
         except ValueError as error:
-            place.report(f"there is no such time: {error}", word)
+            line.at(key).report(f"there is no such time: {error}", word)
             self.sound = False
             return BAD
         return (moment - self.plan_file.epoch).total_seconds() + float(match[7] or 0.0)
@@ -113,7 +113,7 @@ class _Reading:
     def _pair(self, words, line):
         """Rows of the two nodes; BAD if one is not known."""
         rows = tuple(
-            self.plan_file.find(word, line.at(key)) for key, word in zip(("from", "to"), words, strict=True)
+            self.plan_file.find(word, line, key) for key, word in zip(("from", "to"), words, strict=True)
         )
         if BAD in rows:
             self.sound = False
@@ -135,10 +135,10 @@ class _Reading:
         if what == "contact" and words[1] == "0":
             self._ignore("hypothetical contacts, which have no rate", line)
             return
-        start_s, stop_s = self._time(words[0], line.at("start")), self._time(words[1], line.at("stop"))
+        start_s, stop_s = self._time(words[0], line, "start"), self._time(words[1], line, "stop")
         pair = self._pair(words[2:4], line)
         key, kind = ("rate", _RATE) if what == "contact" else ("range", KINDS["owlt_s"])
-        value = number_in(words[4], kind, line.at(key))
+        value = number_in(words[4], kind, line, key)
         if len(words) == 6:
             self._check_confidence(words[5], line)
         if BAD in (start_s, stop_s, pair, value):
@@ -153,7 +153,7 @@ class _Reading:
 
     def _check_confidence(self, word, line):
         self.seventh_values += 1
-        confidence = number_in(word, KINDS["owlt_s"], line.at("confidence"))
+        confidence = number_in(word, KINDS["owlt_s"], line, "confidence")
         if confidence is BAD:
             self.sound = False
         elif confidence > 1.0:
@@ -170,7 +170,7 @@ class _Reading:
         if what == "range" or not 4 <= len(words) <= 5:
             self._report(line, 'must be "c contact start from to rate [confidence]"', " ".join(words))
             return
-        rate = number_in(words[3], _RATE, line.at("rate"))
+        rate = number_in(words[3], _RATE, line, "rate")
         self.sound &= rate is not BAD
         if len(words) == 5:
             self._check_confidence(words[4], line)
@@ -194,7 +194,7 @@ class _Reading:
 
     def _find(self, what, words, line):
         """Pair and entry of an earlier line, by start and nodes; None after reporting."""
-        start_s = self._time(words[0], line.at("start"))
+        start_s = self._time(words[0], line, "start")
         pair = self._pair(words[1:], line)
         if BAD in (start_s, pair):
             return None

@@ -43,7 +43,7 @@ def read_plan(name, place, names, epoch):
         return BAD
     content, path, file = opened
     report = place.source.report
-    plan_file = PlanFile(file, report, names, epoch)
+    plan_file = PlanFile(file, report, names, epoch, {})
     if content[:4] == _PARQUET_MAGIC:
         rows, sound = read_plan_parquet(content, plan_file)
     else:

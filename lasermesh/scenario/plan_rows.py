@@ -4,9 +4,10 @@ import itertools
 import re
 from typing import NamedTuple
 
-from lasermesh.scenario.fields import keys_of
+from lasermesh.scenario.fields import BAD, keys_of
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.sources import Line
+from lasermesh.scenario.tables import read_quickly
 from lasermesh.scenario.topology import PlanContact
 
 KINDS = {name: key.kind for name, key in keys_of(PlanContact).items()}
@@ -42,6 +43,7 @@ class PlanFile(NamedTuple):
     report: object
     names: object  # NodeNames
     epoch: object  # datetime, BAD if it is not known
+    found: dict  # rows by word, of those that were asked for
 
     def line(self, number, prefix=None):
         return (
@@ -53,13 +55,20 @@ class PlanFile(NamedTuple):
     def warn(self, message, number=None):
         self.report.warn(self.file, number, None, message)
 
-    def find(self, word, place):
+    def find(self, word, line, column):
         """Row of the node that a name, `#row` or ipn number means; BAD if there is none (reported)."""
+        row = self.found.get(word)
+        if row is not None:
+            return row
         text = str(word)
         match = _IPN.fullmatch(text)
         if match is None or self.names.is_known(text):
-            return self.names.find(text, place)
-        return self.names.find_number(int(match[1]), place)
+            row = self.names.find(text, line.at(column))
+        else:
+            row = self.names.find_number(int(match[1]), line.at(column))
+        if row is not BAD:
+            self.found[word] = row
+        return row
 
 
 class Item(Line):
@@ -133,13 +142,13 @@ def count_of(number, what):
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def number_in(text, kind, place):
-    """The number that a word of a text file is, checked; BAD after reporting."""
+def number_in(text, kind, line, column):
+    """The number that a word of a text file is, checked; BAD after reporting at that column."""
     try:
         value = float(text) if "_" not in text else text
     except ValueError:
         value = text
-    return kind.read(value, place)
+    return read_quickly(kind, value, line, column)
 
 
 def cut_by(start_s, stop_s, *series):

@@ -30,7 +30,8 @@ class Problem:
 
     def __str__(self):
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return ": ".join(part for part in (place, self.key, self.message) if part)
+        key = self.key and "".join(each if each.isprintable() else "?" for each in self.key)
+        return ": ".join(part for part in (place, key, self.message) if part)
 
     def to_dict(self):
         return asdict(self)

@@ -3,13 +3,28 @@
 import csv
 import io
 
-from lasermesh.scenario.fields import BAD, REQUIRED, Either, Integer, ListOf, Number, Row, keys_of, later_keys
+from lasermesh.scenario.fields import (
+    BAD,
+    REQUIRED,
+    Either,
+    Integer,
+    ListOf,
+    Number,
+    Row,
+    Text,
+    keys_of,
+    later_keys,
+)
 from lasermesh.scenario.problems import closest, did_you_mean, shown
 from lasermesh.scenario.reading import unit_hint
 from lasermesh.scenario.sources import Line
 
 LIKENESS = 0.8
 """How like a key a column must be to be taken for a slip: `maskdeg` is one, `beam_deg` a column of others."""
+
+
+_NOTHING = ()
+"""Stands for the header of a file that has not even that."""
 
 
 def read_csv(text, file, cls, report):
@@ -26,8 +41,10 @@ def read_csv(text, file, cls, report):
     """
     keys = keys_of(cls)
     lines = _csv_lines(text, file, report)
-    header = next(lines, None)
-    columns = _columns(header, keys, file, report)
+    header = next(lines, _NOTHING)
+    if header is _NOTHING:
+        Line(report, file, None).report("has no header, only blank cells")
+    columns = None if header in (None, _NOTHING) else _columns(header, keys, file, report)
     if columns is None:
         return [], False
     later = [name for name in later_keys(cls) if name in columns]
@@ -70,8 +87,6 @@ def _csv_lines(text, file, report):
 
 def _columns(header, keys, file, report):
     """Index of each column by name, or None after reporting what the header lacks."""
-    if header is None:
-        return None
     number, cells = header
     place = Line(report, file, number)
     columns = {}
@@ -110,15 +125,21 @@ def _row_values(keys, columns, cells, place):
     values = {}
     for name, key in keys.items():
         cell = _cell(cells, columns[name]) if name in columns else ""
-        here = place.at(name)
         if cell:
-            values[name] = key.kind.read(_parsed(cell, key.kind), here)
+            values[name] = read_quickly(key.kind, _parsed(cell, key.kind), place, name)
         elif key.default is REQUIRED:
-            here.report(f"is empty; must be {key.kind.words()}")
+            place.at(name).report(f"is empty; must be {key.kind.words()}")
             values[name] = BAD
         else:
             values[name] = key.default
     return values
+
+
+def read_quickly(kind, value, line, column):
+    """As `kind.read(value, line.at(column))`, without the place where nothing is wrong: half of the time."""
+    if isinstance(kind, Number | Text) and kind.fits(value) and kind.fault(value) is None:
+        return kind.convert(value)
+    return kind.read(value, line.at(column))
 
 
 def _cell(cells, index):
@@ -127,6 +148,8 @@ def _cell(cells, index):
 
 def _parsed(cell, kind):
     """What a cell holds, in the type that the kind wants; the text itself where it does not hold that."""
+    if isinstance(kind, Text):
+        return cell
     kinds = kind.kinds if isinstance(kind, Either) else (kind,)
     for each in kinds:
         try:

@@ -9,7 +9,7 @@ def test_json_has_the_fields_of_the_contract(run_command):
     done = run_command("graph", "walker-144", "--at", 60, "--json")
     assert (done.code, done.err) == (0, "")
     result = json.loads(done.out)
-    assert list(result) == ["topology", "t_s", "utc", "nodes", "links"]
+    assert list(result) == ["topology", "t_s", "utc", "nodes", "links", "memory"]
     assert (result["topology"], result["t_s"]) == ("walker-144", 60.0)
     assert run_command("graph", "walker-144", "--at", 60, "--format", "json").out == done.out
 

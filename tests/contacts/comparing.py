@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from lasermesh.compiled import COMPILED
 from lasermesh.contacts import LinkEngine
 from tests.reference.link_rules import Contact, simulate
 
@@ -12,6 +13,10 @@ EDGE_TOLERANCE_S = 1e-5
 
 SHORTEST_S = 2e-6
 """Two roots nearer to each other than they are known may come in either order."""
+
+
+PLAIN_SHARE = 1.0 if COMPILED else 0.15
+"""Share of the simulated time that is tried where kernels run as plain Python."""
 
 
 def contacts_of_engine(topology, ephemeris, stop_s, start_s=0.0, step_s=None, warm_up_s=None):

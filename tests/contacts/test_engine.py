@@ -178,13 +178,17 @@ def test_rate_and_range_of_a_grid_link_are_the_lesser_of_rule_and_terminal():
 
 
 def test_a_terminal_gives_the_rate_where_no_rule_does():
-    scene = topology(
-        walker(slots=12, terminals=terminals(0.25, 1500.0)),
-        where=[sites((0.0, 0.0))],
-        links=[grid("w", rate_gbps=None), ground(("w",), ("cities",), rate_gbps=None)],
-    )
-    graph = graph_of(scene)
-    assert set(graph.rate_bps.tolist()) == {250_000_000} and graph.range_m.max() <= 1500e3
+    group = walker(planes=12, slots=20, terminals=terminals(0.25, 2500.0))
+    for rule in (grid("w", rate_gbps=None, offsets=((1, 0),)), ground(("w",), ("cities",), rate_gbps=None)):
+        graph = graph_of(topology(group, where=[sites((0.0, 0.0))], links=[rule]), 600.0)
+        assert set(graph.rate_bps.tolist()) == {250_000_000} and graph.range_m.max() <= 2500e3
+
+
+def test_a_ground_link_without_a_rate_of_its_own_needs_a_terminal_that_a_grid_has_left():
+    group = walker(slots=12, terminals=terminals(0.25))
+    rules = [grid("w", rate_gbps=None), ground(("w",), ("cities",), rate_gbps=None)]
+    graph = graph_of(topology(group, where=[sites((0.0, 0.0))], links=rules))
+    assert set(graph.kind.tolist()) == {ISL}
 
 
 def test_a_terminal_between_satellites_does_not_limit_ground_links_with_a_rate_of_their_own():
@@ -198,7 +202,7 @@ def test_a_terminal_between_satellites_does_not_limit_ground_links_with_a_rate_o
 
 
 def test_no_rate_anywhere_is_refused():
-    with pytest.raises(UserError, match=r'links\[0\]: no rate: write rate_gbps, or give "w" terminals'):
+    with pytest.raises(UserError, match="no rate: write rate_gbps, or give its satellites terminals"):
         engine_of(topology(walker(), links=[grid("w", rate_gbps=None)]))
 
 

@@ -10,7 +10,14 @@ import pytest
 from lasermesh.contacts import ISL, LinkEngine, contact_plan
 from lasermesh.orbits import build_ephemeris
 from tests.contacts import worlds
-from tests.contacts.comparing import check_same, clipped, contacts_of_engine, contacts_of_stream, joined
+from tests.contacts.comparing import (
+    PLAIN_SHARE,
+    check_same,
+    clipped,
+    contacts_of_engine,
+    contacts_of_stream,
+    joined,
+)
 from tests.contacts.worlds import rule, terminal, topology, uses
 from tests.reference.contacts import Conditions, Sky
 from tests.reference.link_rules import is_radio, terminals_of
@@ -51,7 +58,7 @@ def test_a_terminal_never_serves_two_links(name):
     engine, _ = build(world)
     terminals = terminals_of(world)
     busiest = 0
-    for t_s in np.arange(0.0, 600.0, 37.0).tolist():
+    for t_s in np.arange(0.0, 400.0 * PLAIN_SHARE, 37.0).tolist():
         graph = engine.graph_at(t_s)
         for node, others in partners(world, graph).items():
             if terminals[node] is not None:
@@ -84,7 +91,7 @@ def test_sites_and_satellites_serve_no_more_than_antennas_and_beams_allow(name):
     sites = [site for group in world.ground for site in group.sites]
     beams = world.links[0].beams or math.inf
     seen = 0
-    for t_s in np.arange(0.0, 900.0, 11.3).tolist():
+    for t_s in np.arange(0.0, 900.0 * PLAIN_SHARE, 11.3).tolist():
         graph = engine.graph_at(t_s)
         links = Counter(graph.from_node.tolist())
         for row, n_links in links.items():
@@ -99,7 +106,7 @@ def test_sites_and_satellites_serve_no_more_than_antennas_and_beams_allow(name):
 def test_every_condition_holds_throughout_every_contact(name):
     world = WORLDS[name]
     ephemeris = build_ephemeris(world)
-    plan = contact_plan(world, ephemeris, 0.0, 600.0)
+    plan = contact_plan(world, ephemeris, 0.0, 400.0 * PLAIN_SHARE)
     conditions = Conditions(world, ephemeris)
     some = np.random.default_rng(0).permutation(len(plan.start_s))[:60]
     assert len(some) > 0
@@ -138,7 +145,7 @@ def holds_now(condition, t_s):
     return condition.value(t_s) >= 0.0 if hasattr(condition, "value") else condition.holds(t_s)
 
 
-WINDOWS_S = 2400.0
+WINDOWS_S = 2400.0 * PLAIN_SHARE
 
 
 def windows_of(plan):
@@ -200,7 +207,7 @@ def check_windows(windows, named, ephemeris, least):
         assert of_pair == windows.get(pair[::-1], [])
         check_edges(condition.conditions, of_pair)
         n_found += check_none_is_missed(sky, condition.conditions, of_pair)
-    assert n_found >= least, "too little happens"
+    assert n_found >= PLAIN_SHARE * least, "too little happens"
 
 
 def check_edges(conditions, windows):
@@ -244,7 +251,7 @@ def check_run(run, windows):
 @every_world
 def test_the_same_topology_and_seed_give_the_same_bytes(name):
     world = WORLDS[name]
-    plans = [contact_plan(world, build_ephemeris(world), 0.0, 300.0) for _ in range(2)]
+    plans = [contact_plan(world, build_ephemeris(world), 0.0, 200.0 * PLAIN_SHARE) for _ in range(2)]
     for one, other in zip(*plans, strict=True):
         assert one.tobytes() == other.tobytes()
     assert len(plans[0].start_s) > 0
@@ -275,7 +282,7 @@ def test_halving_the_step_leaves_losses_where_they_were(name):
         group = worlds.shell("p", rng, planes=1, slots=8, uses=uses(weak), altitude_km=3000.0)
         world = topology([group], [rule("nearest", "p")], seed=3)
     expected = None
-    for step_s in (8.0, 4.0, 2.0, 1.0):
+    for step_s in (8.0, 4.0, 2.0):
         stepped = type(world)(**{**vars_of(world), "step_s": step_s})
         contacts = contacts_of_engine(stepped, build_ephemeris(world), 600.0)
         assert len(contacts) > 20
@@ -287,13 +294,14 @@ def test_halving_the_step_leaves_losses_where_they_were(name):
 def test_asking_in_pieces_or_again_gives_the_same_contacts():
     world = WORLDS["shared"]
     engine, ephemeris = build(world)
-    whole = contacts_of_stream(engine, 0.0, 400.0, 2.0)
-    engine.graph_at(123.4)  # going back starts over
-    again = clipped(contacts_of_stream(engine, 100.0, 400.0, 2.0), 100.0, 400.0)
-    check_same(joined(again), joined(clipped(whole, 100.0, 400.0)))
+    stop_s = 300.0 * PLAIN_SHARE
+    whole = contacts_of_stream(engine, 0.0, stop_s, 2.0)
+    engine.graph_at(23.4)  # going back starts over
+    again = contacts_of_stream(engine, 30.0, stop_s, 2.0)
+    check_same(joined(again), joined(clipped(whole, 30.0, stop_s)))
     jumping = LinkEngine(world, ephemeris)
-    later = contacts_of_stream(jumping, 250.0, 400.0, 2.0)
-    check_same(joined(later), joined(clipped(whole, 250.0, 400.0)))
+    later = contacts_of_stream(jumping, stop_s - 15.0, stop_s, 2.0)
+    check_same(joined(later), joined(clipped(whole, stop_s - 15.0, stop_s)))
 
 
 # ------------------------------------------------------------------------------------- grids of degree 3

@@ -59,12 +59,12 @@ def mixed(tmp_path):
 
 def test_the_graph_has_the_fields_of_the_contract(mixed):
     result = graph(mixed, 1.5)
-    assert list(result) == ["topology", "t_s", "utc", "nodes", "links"]
+    assert list(result) == ["topology", "t_s", "utc", "nodes", "links", "memory"]
     assert (result["topology"], result["t_s"]) == ("mixed", 1.5)
     assert result["utc"] == "2026-03-20T12:00:01.500000Z"
     assert len(result["nodes"]) == 27
     for node in result["nodes"]:
-        assert list(node) == ["name", "kind", "position_km"]
+        assert list(node) == ["name", "kind", "position_km", "sunlight"]
     for link in result["links"]:
         assert list(link) == ["from", "to", "kind", "range_km", "delay_ms", "rate_gbps"]
         assert link["delay_ms"] == pytest.approx(link["range_km"] / 299.792458, rel=1e-12)
@@ -75,7 +75,12 @@ def test_positions_are_earth_fixed_and_null_where_there_is_none(mixed):
     assert nodes["Quito"]["position_km"] == pytest.approx([6378.137, 0.0, 0.0], abs=1e-6)
     assert nodes["Pole"]["position_km"] == pytest.approx([0.0, 0.0, 6356.752314], abs=1e-6)
     assert nodes["Quito"]["kind"] == nodes["Pole"]["kind"] == "ground"
-    assert nodes["relay"] == {"name": "relay", "kind": "satellite", "position_km": None}
+    assert nodes["relay"] == {
+        "name": "relay",
+        "kind": "satellite",
+        "position_km": None,
+        "sunlight": None,
+    }
     assert math.hypot(*nodes["w-0-0"]["position_km"]) == pytest.approx(7778.0, abs=20.0)
 
 

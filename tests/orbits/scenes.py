@@ -4,8 +4,8 @@ import datetime
 
 import numpy as np
 
+from lasermesh.scenario.element_lines import read_lines
 from lasermesh.scenario.topology import (
-    ElementSet,
     GroundGroup,
     LinkRule,
     SatelliteGroup,
@@ -36,12 +36,15 @@ def walker(name="w", planes=6, slots=8, phasing=1, altitude_km=550.0, inclinatio
 
 def from_elements(lines, name="e", **other):
     """A group from three-line element sets."""
-    sets = [
-        ElementSet(lines[i].strip(), int(lines[i + 1][2:7]), lines[i + 1], lines[i + 2], i + 1)
-        for i in range(0, len(lines), 3)
-    ]
+    sets = tuple(read_lines("\n".join(lines)).sets)
     names = tuple(elements.name for elements in sets)
-    return SatelliteGroup(name=name, elements="x.tle", element_sets=tuple(sets), node_names=names, **other)
+    return SatelliteGroup(name=name, elements="x.tle", element_sets=sets, node_names=names, **other)
+
+
+def formation(leader, *offsets_m, name="f", motion="held"):
+    """A group that flies about the satellite of that name, at (fore, left, up) each."""
+    names = tuple(f"{name}-{index}" for index in range(len(offsets_m)))
+    return SatelliteGroup(name=name, leader=leader, offsets_m=offsets_m, motion=motion, node_names=names)
 
 
 def fixed_nodes(*names):
@@ -76,7 +79,8 @@ def grid(*groups, **other):
 
 
 def ground(satellites, where, **other):
-    return LinkRule(rule="ground", satellites=satellites, sites=where, **{"rate_gbps": 10.0, **other})
+    defaults = {"rate_gbps": 10.0, "choose": "all"}
+    return LinkRule(rule="ground", satellites=satellites, sites=where, **{**defaults, **other})
 
 
 def plan(*contacts):

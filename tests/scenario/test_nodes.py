@@ -78,7 +78,7 @@ def test_names_are_padded_to_the_widest_index(tmp_path):
         ),
         (
             ('pattern = "walker-delta"\n', ""),
-            "x.toml:2: satellites[0]: must have one of pattern, elements, fixed",
+            "x.toml:2: satellites[0]: must have one of pattern, elements, leader, fixed",
         ),
         (
             ("planes = 4\n", 'planes = 4\nfixed = ["a"]\n'),
@@ -88,7 +88,6 @@ def test_names_are_padded_to_the_widest_index(tmp_path):
             ("planes = 4\n", 'planes = 4\nmatch = "w*"\n'),
             "x.toml:6: satellites[0].match: goes with elements, not with pattern",
         ),
-        (("planes = 4\n", "planes = 4\nfill = 0.64\n"), "x.toml:6: satellites[0].fill: not yet supported"),
     ],
 )
 def test_what_is_wrong_with_a_pattern_is_said(tmp_path, change, problem):
@@ -112,12 +111,6 @@ def test_a_pattern_may_not_be_all_vacant(tmp_path):
     vacant = [[plane, slot] for plane in range(4) for slot in range(6)]
     assert problems_of(tmp_path, ONE_GROUP + f"vacant = {vacant}\n" + GRID) == [
         "x.toml:10: satellites[0].vacant: leaves no satellite"
-    ]
-
-
-def test_a_later_source_of_satellites_is_not_called_missing(tmp_path):
-    assert problems_of(tmp_path, '[[satellites]]\nname = "f"\nleader = "x"\n') == [
-        "x.toml:3: satellites[0].leader: not yet supported"
     ]
 
 

@@ -1,9 +1,11 @@
 """Types of terminals: presets, and keys that only make sense together."""
 
 import math
+from pathlib import Path
 
 import pytest
 
+import lasermesh
 from lasermesh.scenario import load_topology
 from lasermesh.scenario.fields import BAD, keys_of
 from lasermesh.scenario.presets import PRESETS
@@ -153,3 +155,11 @@ def test_a_range_beyond_the_lowest_rate_is_warned_of(tmp_path):
 def test_a_rate_below_the_lowest_step_is_warned_of(tmp_path):
     law = "rate_gbps = 25\nreference_range_km = 1000\nrate_steps_gbps = [100.0]"
     assert "so links end at 500 km" in warnings_of(tmp_path, topology_text(law))[0]
+
+
+def test_the_documentation_has_every_value_with_its_source():
+    text = (Path(lasermesh.__file__).parent / "docs" / "terminals.md").read_text(encoding="utf-8")
+    for preset, values in PRESETS.items():
+        assert f"| `{preset}` |" in text
+        for value in values:
+            assert f"| {'guess: ' if value.is_guess else ''}{value.source} |" in text

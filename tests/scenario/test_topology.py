@@ -46,7 +46,7 @@ def test_rows_run_over_satellites_then_sites():
     assert topology.group_rows("bare") == range(41, 43)
     assert topology.row_of("a") == 41
     assert topology.row_of("#42") == 42
-    for unknown in ("#43", "#-1", "#", "A", "", "#²"):
+    for unknown in ("#54", "#-1", "#", "A", "", "#²"):
         with pytest.raises(KeyError):
             topology.row_of(unknown)
     assert topology.suggest("delta-0-1") in topology.node_names
@@ -69,7 +69,7 @@ def test_the_resolved_topology_is_json_ready_and_says_which_files_it_came_from()
 
 
 def test_planes_and_slots_of_each_satellite():
-    delta, star, real, bare = load_topology(TABLES / "satellites.toml").satellites
+    delta, star, real, bare, *_ = load_topology(TABLES / "satellites.toml").satellites
     assert delta.plane_slot.dtype == np.int32
     assert delta.plane_slot.tolist() == [
         [plane, slot] for plane in range(4) for slot in range(6) if (plane, slot) not in {(0, 1), (3, 5)}

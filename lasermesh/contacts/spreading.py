@@ -1,0 +1,39 @@
+"""Work spread over threads: kernels do not hold the interpreter's lock."""
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from lasermesh.compiled import COMPILED
+
+_WORTH_A_THREAD = 16
+"""Rows of work below which one thread is done before another has started."""
+
+_pool = None
+
+
+def spread(fill, n_rows, *arguments):
+    """Call `fill(first, last, *arguments)` for parts that together are the rows [0, n_rows), in any order.
+
+    What the parts write must not overlap. Unlike a parallel loop inside a kernel this compiles the kernel but
+    once, and any number of threads of the program may do it at a time.
+    """
+    global _pool
+    workers = _processors() if COMPILED else 1
+    parts = min(4 * workers, n_rows // _WORTH_A_THREAD)
+    if workers == 1 or parts < 2:
+        fill(0, n_rows, *arguments)
+        return
+    if _pool is None:
+        _pool = ThreadPoolExecutor(workers, "contacts")
+    edges = [n_rows * part // parts for part in range(parts + 1)]
+    waiting = [_pool.submit(fill, first, last, *arguments) for first, last in itertools.pairwise(edges)]
+    for part in waiting:
+        part.result()
+
+
+def _processors():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

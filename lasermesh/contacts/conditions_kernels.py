@@ -442,6 +442,10 @@ def edge_s(sky, world, check, low_s, high_s, holds):
             nudge_s = 0.4 * EDGE_S
             middle_s += nudge_s if turn % 3 == 0 else -nudge_s
             middle_s = min(max(middle_s, low_s + 0.25 * EDGE_S), high_s - 0.25 * EDGE_S)
+        if not low_s < middle_s < high_s:  # decades from the epoch, instants are further apart than EDGE_S
+            middle_s = 0.5 * (low_s + high_s)
+            if not low_s < middle_s < high_s:
+                break
         slack = slack_s(sky, world, check, middle_s)
         if (slack >= 0.0) == holds:
             low_s, low = middle_s, abs(slack)

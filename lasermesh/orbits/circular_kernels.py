@@ -3,8 +3,9 @@
 import math
 from typing import NamedTuple
 
-from lasermesh.compiled import parallel_kernel, prange
+from lasermesh.compiled import kernel, parallel_kernel, prange
 
+ROWS_AT_A_TIME = 4096
 _M_PER_KM = 1000.0
 _LEAST_ECCENTRICITY = 1e-6  # SGP4 flies no orbit rounder than this
 _KEPLER_PRECISION = 1e-12
@@ -33,11 +34,22 @@ class CircularOrbit(NamedTuple):
     radius_km: float
 
 
-@parallel_kernel
+@kernel
 def fill_circular_states(
-    orbit, anomaly_rad, node_rad, t_s, sidereal_rad, rotation_rad_per_s, position_m, velocity_m_per_s
+    first,
+    stop,
+    orbit,
+    anomaly_rad,
+    node_rad,
+    t_s,
+    sidereal_rad,
+    rotation_rad_per_s,
+    position_m,
+    velocity_m_per_s,
 ):
     """Earth-fixed states of satellites that share all elements but mean anomaly and node, `t_s` after epoch.
+
+    Of those from row `first` to before `stop`.
 
     This is the near-Earth part of SGP4 (Vallado et al., AIAA 2006-6753, `sgp4unit`) with eccentricity,
     argument of perigee and drag 0, then the rotation of `fill_earth_fixed`. `anomaly_rad` and `node_rad`
@@ -65,7 +77,7 @@ def fill_circular_states(
     cos_sidereal = math.cos(sidereal_rad)
     sin_sidereal = math.sin(sidereal_rad)
 
-    for i in prange(anomaly_rad.shape[0]):
+    for i in range(first, stop):
         nodep = (node_rad[i] + orbit.nodedot * minutes) % _TURN
         mean = anomaly_rad[i] + orbit.mdot * minutes
         u = (mean + orbit.argpdot * minutes + long_period) % _TURN
@@ -120,3 +132,26 @@ def fill_circular_states(
         velocity_m_per_s[i, 0] = cos_sidereal * teme_v_x + sin_sidereal * teme_v_y + rotation_rad_per_s * y
         velocity_m_per_s[i, 1] = cos_sidereal * teme_v_y - sin_sidereal * teme_v_x - rotation_rad_per_s * x
         velocity_m_per_s[i, 2] = (mvt * uz + rvdot * vz) * speed
+
+
+@parallel_kernel
+def fill_many_circular_states(
+    orbit, anomaly_rad, node_rad, t_s, sidereal_rad, rotation_rad_per_s, position_m, velocity_m_per_s
+):
+    """`fill_circular_states` of all rows, on all cores: a launch costs as much as thousands of satellites."""
+    n = anomaly_rad.shape[0]
+    for part in prange((n + ROWS_AT_A_TIME - 1) // ROWS_AT_A_TIME):
+        first = part * ROWS_AT_A_TIME
+        stop = min(n, first + ROWS_AT_A_TIME)
+        fill_circular_states(
+            first,
+            stop,
+            orbit,
+            anomaly_rad,
+            node_rad,
+            t_s,
+            sidereal_rad,
+            rotation_rad_per_s,
+            position_m,
+            velocity_m_per_s,
+        )

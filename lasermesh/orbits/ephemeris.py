@@ -26,12 +26,15 @@ _KNOTS_KEPT = 4  # they only serve to make the next interval
 
 
 class Failure(NamedTuple):
-    """A satellite that SGP4 has refused, or whose leader it has; it has no position (nan) then and later."""
+    """A satellite that SGP4 has refused, or whose leader it has; it has no position (nan) then and later.
+
+    One that is refused before the epoch alone has one at and after it.
+    """
 
     name: str
     row: int
     message: str
-    t_s: float  # to 1 ms; 0 if it had no position at t = 0 already
+    t_s: float  # to 1 ms; 0 if it had no position at t = 0 already; negative: then, which is before the epoch
     catalog_number: int | None
 
 
@@ -74,6 +77,7 @@ class Ephemeris:
         self._fails_at_s = np.full(self.n_nodes, np.inf)
         self._never_fails = np.full(self.n_nodes, np.inf)
         self._reported = np.zeros(self.n_nodes, dtype=bool)
+        self._reported_before = np.zeros(self.n_nodes, dtype=bool)
         self._latitude_arguments = None
 
         most = _INTERVAL_BYTES // (_BYTES_PER_NODE * max(1, self.n_nodes))
@@ -196,7 +200,7 @@ class Ephemeris:
         return row
 
     def _propagate(self, index):
-        """Position and velocity of all nodes at a knot, nan for satellites that have failed until then."""
+        """States of all nodes at a knot, nan for satellites that have failed by then; where the Sun is."""
         t_s = index * KNOT_S
         position_m = np.full((self.n_nodes, 3), np.nan)
         velocity_m_per_s = np.full((self.n_nodes, 3), np.nan)
@@ -215,13 +219,13 @@ class Ephemeris:
             velocity_m_per_s[failed] = np.nan
         for formation in self._formations:
             formation.fill(t_s, position_m, velocity_m_per_s)
-        return position_m, velocity_m_per_s
+        return position_m, velocity_m_per_s, sun_direction_ecef(self.clock.day, self.clock.fraction(t_s))
 
     def _join(self, index):
         """The interval between a knot and the next one, with velocities that fit the positions."""
         start_s, stop_s = index * KNOT_S, (index + 1) * KNOT_S
-        position_0_m, velocity_0 = self._knots.get(index)
-        position_1_m, velocity_1 = self._knots.get(index + 1)
+        position_0_m, velocity_0, sun_0 = self._knots.get(index)
+        position_1_m, velocity_1, sun_1 = self._knots.get(index + 1)
         fails_at_s = self._never_fails
         if self._refusals:
             self._note_failures(stop_s)
@@ -230,11 +234,10 @@ class Ephemeris:
             if len(failing):
                 position_1_m, velocity_1 = position_1_m.copy(), velocity_1.copy()
                 self._go_on(failing, stop_s, position_1_m, velocity_1)
-            one_sided = np.isnan(position_0_m[:, 0]) != np.isnan(position_1_m[:, 0])
-            if one_sided.any():
-                position_0_m, position_1_m = position_0_m.copy(), position_1_m.copy()
-                position_0_m[one_sided] = position_1_m[one_sided] = np.nan
-                fails_at_s[one_sided] = np.minimum(fails_at_s[one_sided], start_s)
+            if index < 0:
+                position_0_m, position_1_m = self._without_refused(
+                    start_s, position_0_m.copy(), position_1_m.copy(), fails_at_s
+                )
         fitted_0, fitted_1 = np.zeros_like(velocity_0), np.zeros_like(velocity_1)
         flying = slice(0, self.n_satellites)
         fill_consistent_velocity(
@@ -247,10 +250,22 @@ class Ephemeris:
             fitted_0[flying],
             fitted_1[flying],
         )
-        suns = (sun_direction_ecef(self.clock.day, self.clock.fraction(t_s)) for t_s in (start_s, stop_s))
         return KnotInterval(
-            start_s, KNOT_S, position_0_m, fitted_0, position_1_m, fitted_1, *suns, fails_at_s
+            start_s, KNOT_S, position_0_m, fitted_0, position_1_m, fitted_1, sun_0, sun_1, fails_at_s
         )
+
+    def _without_refused(self, start_s, position_0_m, position_1_m, fails_at_s):
+        """Positions before the epoch, nan at both knots for whatever SGP4 refuses at one of them."""
+        refused = np.isnan(position_0_m[:, 0]) | np.isnan(position_1_m[:, 0])
+        refused &= self.has_position & (fails_at_s > start_s)
+        position_0_m[refused] = position_1_m[refused] = np.nan
+        fails_at_s[refused] = start_s
+        for row in np.flatnonzero(refused & ~self._reported_before).tolist():
+            number = self._catalog_number(row)
+            message = f"SGP4 gives no position at t = {start_s:.0f} s, which is before the epoch"
+            self._report(Failure(self.names[row], row, message, start_s, number))
+            self._reported_before[row] = True
+        return position_0_m, position_1_m
 
     def _go_on(self, failing, t_s, position_m, velocity_m_per_s):
         """Write where satellites that have just failed would be at a knot, had they gone on in free fall."""
@@ -271,27 +286,34 @@ class Ephemeris:
             self._fails_at_s[formation.rows] = self._fails_at_s[formation.leader_row]
         new = np.flatnonzero((self._fails_at_s <= t_s) & ~self._reported)
         for row in new[np.argsort(self._fails_at_s[new], kind="stable")].tolist():
-            failure = self._failure(row)
-            if self._stop_on_failure:
-                number = "" if failure.catalog_number is None else f" ({failure.catalog_number})"
-                raise UserError(
-                    f'satellite "{failure.name}"{number}: {failure.message} '
-                    '(on_bad_satellite = "skip" would leave it out from then on)'
-                )
+            self._report(self._failure(row))
             self._reported[row] = True
-            self.failures.append(failure)
+
+    def _report(self, failure):
+        if self._stop_on_failure:
+            number = "" if failure.catalog_number is None else f" ({failure.catalog_number})"
+            raise UserError(
+                f'satellite "{failure.name}"{number}: {failure.message} '
+                '(on_bad_satellite = "skip" would leave it out from then on)'
+            )
+        self.failures.append(failure)
 
     def _failure(self, row):
+        """The `Failure` of a satellite that fails at or after the epoch."""
         name, t_s = self.names[row], max(0.0, float(self._fails_at_s[row]))
-        for (rows, fleet), (_, refusals) in zip(self._failing_fleets(), self._refusals, strict=True):
+        for rows, refusals in self._refusals:
             if rows.start <= row < rows.stop:
-                i = row - rows.start
-                return Failure(name, row, refusals.message(i), t_s, int(fleet.catalog_numbers[i]))
+                message = refusals.message(row - rows.start)
+                return Failure(name, row, message, t_s, self._catalog_number(row))
         leader = self.names[self._orbit_row(row)]
         return Failure(name, row, f'its leader "{leader}" has no position from t = {t_s:.3f} s', t_s, None)
 
-    def _failing_fleets(self):
-        return [(rows, fleet) for rows, fleet in self._fleets if fleet.may_fail]
+    def _catalog_number(self, row):
+        """Catalogue number of a satellite; None where it has none."""
+        for rows, fleet in self._fleets:
+            if rows.start <= row < rows.stop and fleet.catalog_numbers is not None:
+                return int(fleet.catalog_numbers[row - rows.start])
+        return None
 
 
 def build_ephemeris(topology) -> Ephemeris:

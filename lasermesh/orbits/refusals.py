@@ -5,7 +5,7 @@ from sgp4.api import SGP4_ERRORS
 
 from lasermesh.orbits.frames_kernels import acceleration, fill_earth_fixed
 from lasermesh.orbits.knots import KNOT_S
-from lasermesh.units import EARTH_ROTATION_RAD_PER_S
+from lasermesh.units import EARTH_ROTATION_RAD_PER_S, WGS72_EQUATORIAL_RADIUS_M, WGS72_GRAVITY_M3_PER_S2
 
 # A satellite is out for good from the first knot since t = 0 at which SGP4 refuses it: some that have decayed
 # come back later as ghosts. To ask at every knot would take a minute and a half for ten thousand satellites
@@ -17,8 +17,8 @@ _LOW_PERIGEE_KM = 100.0
 
 PRECISION_S = 1e-3
 
-_EARTH_RADIUS_KM = 6378.135
-_GRAVITY_KM3_PER_S2 = 398_600.8
+_EARTH_RADIUS_KM = WGS72_EQUATORIAL_RADIUS_M / 1e3
+_GRAVITY_KM3_PER_S2 = WGS72_GRAVITY_M3_PER_S2 / 1e9
 
 
 class Refusals:

@@ -123,6 +123,28 @@ def test_a_satellite_that_sgp4_refuses_is_a_warning_by_name(run_command):
     report = json.loads(run_command("check", "a.toml", "--json").out)
     assert report["ok"]
     assert [warning for warning in report["warnings"] if 'satellite "FALLS" (2) is left out: ' in warning]
+    (failed,) = report["skipped"]
+    assert (failed["name"], failed["catalog_number"], failed["reason"], failed["t_s"]) == (
+        "FALLS",
+        2,
+        "sgp4",
+        0,
+    )
+    assert done.out == "a.toml: no problems (satellites: 2, ground sites: 0, left out: 1)\n"
+
+
+@pytest.mark.usefixtures("decayed")
+def test_element_sets_that_are_left_out_are_listed_with_the_reason(run_command, tmp_path):
+    text = (tmp_path / "sets.tle").read_text()
+    (tmp_path / "sets.tle").write_text(text + element_set("AGAIN", 1, " 00000+0"))
+    done = run_command("check", "a.toml", "--json")
+    skipped = {each["name"]: each for each in json.loads(done.out)["skipped"]}
+    assert done.code == 0 and set(skipped) == {"AGAIN", "FALLS"}
+    again = skipped["AGAIN"]
+    assert list(again) == ["name", "catalog_number", "file", "line", "reason", "message"]
+    assert (again["catalog_number"], again["line"], again["reason"]) == (1, 7, "duplicate")
+    assert again["file"].endswith("sets.tle")
+    assert run_command("check", "a.toml").out.endswith(", left out: 2)\n")
 
 
 @pytest.mark.usefixtures("decayed")

@@ -2,6 +2,8 @@
 
 import json
 
+from tests.experiments.skies import shell
+
 TEN_LINES = """
 import numpy as np
 
@@ -78,6 +80,18 @@ def test_a_policy_of_the_users_is_used_and_named(run_command, tmp_path):
     assert 'Error: routing policy "policy.py:wrong" at t = 0 s returned an array of shape (1, 1)' in done.err
 
 
+def test_memory_is_told(run_command, tmp_path):
+    shell(tmp_path)
+    arguments = "path", "shell.toml", "w-0-0", "w-1-0", "--start", 90
+    line = "links with a memory are followed from t = 60 s on, after a warm-up of 30 s"
+    assert run_command(*arguments, "--warm-up", 30).out.splitlines()[-1] == line
+    assert json.loads(run_command(*arguments, "--json").out)["memory"] == {"from_s": 0.0, "warm_up_s": None}
+    (tmp_path / "pairs.csv").write_text("from,to\nw-0-0,w-1-0\n")
+    arguments = "path", "shell.toml", "--pairs", "pairs.csv", "--start", 90, "--warm-up", 30
+    assert run_command(*arguments).out.splitlines()[-1] == line
+    assert json.loads(run_command(*arguments, "--json").out)["memory"] == {"from_s": 60.0, "warm_up_s": 30.0}
+
+
 def test_mistakes_end_with_code_2_and_a_sentence(run_command):
     for arguments, words in [
         (("Tokio", "London"), 'no node is named "Tokio" in topology "walker-144"; did you mean "Tokyo"?'),
@@ -94,6 +108,7 @@ def test_mistakes_end_with_code_2_and_a_sentence(run_command):
         (("Tokyo", "London", "--start", "soon"), "'soon' is not a valid float"),
         (("Tokyo", "London", "--policy", "shortest"), 'unknown routing policy "shortest"; did you mean'),
         (("Tokyo", "London", "--policy", "no.py:f"), "there is no file no.py"),
+        (("Tokyo", "London", "--warm-up", "nan"), "the warm-up must be from 0 to 3155760000 s (got nan)"),
         (("--pairs", ""), "the name of the file of pairs is empty"),
         (("--pairs", "no.csv"), 'there is no file "no.csv"'),
         (("Tokyo", "London", "--set", "step_s=-1"), "step_s"),

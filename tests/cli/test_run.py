@@ -33,6 +33,7 @@ def test_json_is_one_object_with_the_fields_of_the_contract(run_command, world):
     assert done.out.count("\n") == 1
     result = json.loads(done.out)
     assert {"experiment", "seed", "status", "simulated_s", "flows", "links", "engine"} <= set(result)
+    assert result["memory"] is None
     assert (result["experiment"], result["seed"], result["status"]) == ("world", 0, "complete")
     (flow,) = result["flows"]
     assert set(FLOW.split()) <= set(flow)
@@ -115,6 +116,7 @@ def test_a_bad_value_is_a_sentence_and_leaves_nothing(run_command, world, tmp_pa
         (("--capture", "Quito:Quito"), "a node has no port towards itself"),
         (("--capture", "#99"), "there is no row 99"),
         (("--threads", 0), "0 is not in the range"),
+        (("--warm-up", -1), "the warm-up must be from 0 to 3155760000 s (got -1)"),
         (("--seed", -1), "-1 is not in the range"),
         (("--seed", "x"), "'x' is not a valid int"),
         (("-o", "world.toml"), "world.toml: this is a file; name a folder for the run"),

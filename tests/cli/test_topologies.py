@@ -66,14 +66,15 @@ def test_no_two_shipped_files_share_a_name():
 @pytest.mark.parametrize("name", shipped.list_sites())
 def test_site_sets_hold_plain_rows_with_distinct_names(name):
     header, *rows = shipped.find_sites(name).read_text(encoding="utf-8").splitlines()
-    assert header in ("name,lat_deg,lon_deg", "name,lat_deg,lon_deg,height_m")
-    names = [row.split(",")[0] for row in rows]
-    assert len(set(names)) == len(names)
-    for row in rows:
-        site, lat_deg, lon_deg, *height_m = row.split(",")
-        assert re.fullmatch(r"[\w' ().]+", site)
-        assert -90 <= float(lat_deg) <= 90 and -180 <= float(lon_deg) <= 180
-        assert all(0 <= float(height) < 5000 for height in height_m)
+    columns = header.split(",")
+    assert columns[:3] == ["name", "lat_deg", "lon_deg"]
+    assert set(columns[3:]) <= {"height_m", "antennas", "availability", "mean_cloudy_s"}
+    sites = [dict(zip(columns, row.split(","), strict=True)) for row in rows]
+    assert len({site["name"] for site in sites}) == len(sites)
+    for site in sites:
+        assert re.fullmatch(r"[\w' ().]+", site["name"])
+        assert -90 <= float(site["lat_deg"]) <= 90 and -180 <= float(site["lon_deg"]) <= 180
+        assert 0 <= float(site.get("height_m", 0)) < 5000
 
 
 def test_the_thirty_cities_are_those_of_the_hundred():

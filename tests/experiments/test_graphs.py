@@ -8,7 +8,9 @@ import pytest
 
 from lasermesh.errors import UserError
 from lasermesh.experiments.graphs import describe_graph, graph, graphml
+from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario import load_topology
+from tests.experiments.skies import shell
 
 MIXED = """
 epoch = 2026-03-20T12:00:00Z
@@ -82,6 +84,28 @@ def test_positions_are_earth_fixed_and_null_where_there_is_none(mixed):
         "sunlight": None,
     }
     assert math.hypot(*nodes["w-0-0"]["position_km"]) == pytest.approx(7778.0, abs=20.0)
+
+
+def test_satellites_are_told_with_how_the_sun_shines_on_them(mixed):
+    sunlight = [node["sunlight"] for node in graph(mixed)["nodes"]]
+    expected = [
+        ("sunlit", "penumbra", "umbra")[value] for value in build_ephemeris(mixed).illumination_at(0.0)[:24]
+    ]
+    assert sunlight == [*expected, None, None, None]  # the bare node and the sites have none
+    assert {"sunlit", "umbra"} <= set(expected)
+    shadow = dict(row[:2] for row in describe_graph(graph(mixed)))["satellites in the Earth's shadow"]
+    assert int(shadow) == len(expected) - expected.count("sunlit")
+    nodes = networkx.read_graphml(io.BytesIO(graphml(graph(mixed)).encode())).nodes
+    assert [nodes[f"w-{i // 6}-{i % 6}"]["sunlight"] for i in range(24)] == expected
+
+
+def test_memory_is_told_and_a_warm_up_moves_its_beginning(tmp_path):
+    topology = shell(tmp_path)
+    assert graph(topology, 90.0)["memory"] == {"from_s": 0.0, "warm_up_s": None}
+    assert graph(topology, 90.0, warm_up_s=30.0)["memory"] == {"from_s": 60.0, "warm_up_s": 30.0}
+    assert graph(topology, -5.0)["memory"] == {"from_s": -5.0, "warm_up_s": None}
+    with pytest.raises(UserError, match="the warm-up must be from 0"):
+        graph(topology, 90.0, warm_up_s=-1.0)
 
 
 def test_links_are_as_long_as_their_ends_are_apart_and_lead_both_ways(mixed):

@@ -94,6 +94,16 @@ def test_the_kernel_for_circular_orbits_is_sgp4(altitude_km, inclination_deg):
             assert np.linalg.norm(position_m[i]) == pytest.approx(np.linalg.norm(expected_m), abs=KERNEL_M)
 
 
+def test_many_satellites_are_filled_in_parts_alike(monkeypatch):
+    group = walker(planes=100, slots=50, phasing=3)
+    alone = PatternFleet(group, Clock(EPOCH))
+    one, other, velocity_m_per_s = np.empty((3, 5000, 3))
+    alone.fill(100.0, one, velocity_m_per_s)
+    monkeypatch.setattr("lasermesh.orbits.satellites._MANY", 0)
+    alone.fill(100.0, other, velocity_m_per_s)
+    assert one == pytest.approx(other, abs=1e-6)
+
+
 def test_patterns_far_out_fly_by_the_deep_space_part_of_sgp4():
     group = walker(planes=2, slots=2, altitude_km=35_786.0, inclination_deg=3.0)
     ephemeris = build_ephemeris(topology(group))

@@ -1,5 +1,6 @@
 """Satellites that SGP4 refuses: named, to the millisecond, and gone for good."""
 
+import dataclasses
 import datetime
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from lasermesh.errors import UserError
 from lasermesh.orbits import KNOT_S, build_ephemeris
 from lasermesh.orbits.satellites import element_record
+from lasermesh.scenario.topology import SatelliteGroup
 from tests.orbits.scenes import from_elements, topology
 from tests.reference import orbits as reference
 
@@ -109,6 +111,24 @@ def test_what_is_refused_at_the_epoch_never_has_a_position():
     assert failure.t_s == 0.0
     for t_s in (-WEEK_S, 0.0, 10.0):
         assert np.isnan(ephemeris.state_at(t_s)[0]).all()
+
+
+def test_what_is_refused_before_the_epoch_alone_flies_from_the_epoch_on():
+    elements = from_elements(STARLINK_34834).element_sets[0]
+    # Against the clock its drag lifts it, so it must have come up from the ground: drag turned round.
+    rising = dataclasses.replace(elements, bstar=-elements.bstar)
+    group = SatelliteGroup(name="e", elements="x", element_sets=(rising,), node_names=(rising.name,))
+    ephemeris = build_ephemeris(topology(group, epoch=EPOCH))
+    record = element_record(rising)
+    hour = next(hour for hour in range(24 * 30) if refused(record, -3600.0 * hour))
+    t_s = -3600.0 * hour
+    assert (
+        np.isnan(ephemeris.state_at(t_s)[0]).all()
+        and ephemeris.interval_at(t_s / KNOT_S).fails_at_s[0] <= t_s
+    )
+    (failure,) = ephemeris.failures
+    assert failure.t_s == t_s and failure.catalog_number == 65295 and "before the epoch" in failure.message
+    assert np.isfinite(ephemeris.state_at(0.0)[0]).all()
 
 
 def test_stop_raises_and_names_the_satellite_when_its_time_comes():

@@ -4,6 +4,7 @@ A margin is a function of time that is at least 0 while its condition holds; nan
 """
 
 import math
+from bisect import bisect_right
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -85,7 +86,13 @@ def samples_between_knots(interval, share):
 
 
 def dot(one, other):
-    return (one * other).sum(axis=-1)
+    return one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2]
+
+
+def cross(one, other):
+    x, y, z = (one[..., axis] for axis in range(3))
+    u, v, w = (other[..., axis] for axis in range(3))
+    return np.stack((y * w - z * v, z * u - x * w, x * v - y * u), axis=-1)
 
 
 def unit_vector(vector):
@@ -93,7 +100,7 @@ def unit_vector(vector):
 
 
 def angle_rad(one, other):
-    across = np.cross(one, other)
+    across = cross(one, other)
     return np.arctan2(np.sqrt(dot(across, across)), dot(one, other))
 
 
@@ -111,10 +118,10 @@ def local_direction(sample, node, other):
     """Unit vector to another node in a satellite's local orbital frame: fore, left, up."""
     position_m = sample.position_m[..., node, :]
     rotation = np.array([0.0, 0.0, EARTH_ROTATION_RAD_PER_S])
-    inertial = sample.velocity_m_per_s[..., node, :] + np.cross(rotation, position_m)
+    inertial = sample.velocity_m_per_s[..., node, :] + cross(rotation, position_m)
     up = unit_vector(position_m)
     fore = unit_vector(inertial - dot(inertial, up)[..., None] * up)
-    left = np.cross(up, fore)
+    left = cross(up, fore)
     direction = unit_vector(toward(sample, node, other))
     return np.stack((dot(direction, fore), dot(direction, left), dot(direction, up)), axis=-1)
 
@@ -140,7 +147,7 @@ def site_frame(site):
         ]
     )
     east = np.array([-math.sin(longitude), math.cos(longitude), 0.0])
-    return np.cross(up, east), east, up
+    return cross(up, east), east, up
 
 
 def sine_of_elevation(sample, site, site_row, satellite):
@@ -203,6 +210,10 @@ class Margin:
         self._function = function
         self._chunks = {}
 
+    def __call__(self, sample):
+        """Whether it holds at each of many samples."""
+        return self._function(sample) >= 0.0
+
     def value(self, t_s):
         with np.errstate(invalid="ignore"):
             return float(self._function(self._sky.at(t_s)))
@@ -210,7 +221,7 @@ class Margin:
     def holds(self, t_s):
         number = math.floor(t_s / CHUNK_S)
         held, changes = self._chunk(number)
-        return held if sum(change <= t_s for change in changes) % 2 == 0 else not held
+        return held if bisect_right(changes, t_s) % 2 == 0 else not held
 
     def next_change(self, t_s, limit_s):
         """The first instant after `t_s` from which it is otherwise; inf if there is none up to `limit_s`."""

@@ -1,0 +1,85 @@
+"""`lasermesh explain` as one types it."""
+
+import json
+
+import pytest
+
+from tests.experiments.skies import NEAREST, quito, shell
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """The file of a grid and a site, in the folder where commands are started."""
+    shell(tmp_path, '[[links]]\nrule = "grid"\n' + quito(), name="mixed")
+    return "mixed.toml"
+
+
+def test_the_text_shows_the_verdict_the_conditions_and_both_ends(run_command, mixed):
+    done = run_command("explain", mixed, "w-0-0", "w-0-1", "--at", 60)
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "w-0-0 and w-0-1 at t = 60 s, 2026-03-20T12:01:00Z"
+    assert lines[2].startswith("link   up, made by links[0] (grid)")
+    assert lines[3].startswith("range  5") and " ms of light" in lines[3]
+    assert lines[5].split() == ["condition", "value", "limit", "holds"]
+    assert lines[6].split()[0] == "range" and lines[6].endswith("6000.000 km  yes")
+    assert lines[-2].startswith("w-0-0 ") and lines[-2].endswith("mini, number 0 of 4, with w-0-1")
+
+
+def test_what_refuses_a_link_is_said_in_the_first_line(run_command, mixed):
+    lines = run_command("explain", mixed, "Quito", "w-2-3").out.splitlines()
+    assert lines[2] == "link   none, refused under links[1] (ground): elevation"
+    assert any(line.startswith("elevation") and line.endswith("NO") for line in lines)
+
+
+def test_json_is_one_object_that_agrees_with_the_text(run_command, mixed):
+    done = run_command("explain", mixed, "Quito", "w-2-3", "--json")
+    assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
+    result = json.loads(done.out)
+    assert (result["from"], result["to"], result["up"]) == ("Quito", "w-2-3", False)
+    assert (result["rule"], result["rule_kind"], result["reason"]) == (1, "ground", "elevation")
+    assert result["since_s"] is result["until_s"] is None
+
+
+def test_all_candidates_are_a_line_each(run_command, mixed):
+    done = run_command("explain", mixed, "Quito", "--all", "--at", 60)
+    result = json.loads(run_command("explain", mixed, "Quito", "--all", "--at", 60, "--json").out)
+    lines = done.out.splitlines()
+    assert lines[0] == "Quito at t = 60 s, 2026-03-20T12:01:00Z"
+    assert [line.split()[0] for line in lines[2:]] == [entry["to"] for entry in result["candidates"]]
+    assert result["node"] == "Quito" and result["candidates"]
+
+
+def test_memory_is_told(run_command, tmp_path):
+    shell(tmp_path, NEAREST)
+    arguments = "explain", "shell.toml", "#0", "#1", "--at", 90
+    assert run_command(*arguments).out.endswith("\nlinks with a memory are followed from t = 0 s on\n")
+    result = json.loads(run_command(*arguments, "--warm-up", 30, "--json").out)
+    assert result["memory"] == {"from_s": 60.0, "warm_up_s": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("w-0-0",), "give the names of two nodes, A and B, or A and --all"),
+        (("w-0-0", "w-0-1", "--all"), "give B or --all, not both"),
+        ((), "Missing argument 'A'"),
+        (("w-0-0", "w-0-0"), 'a link from "w-0-0" to itself; two nodes are needed'),
+        (("Qito", "w-0-0"), 'no node is named "Qito" in topology "mixed"; did you mean "Quito"?'),
+        (("Qito", "--all"), 'did you mean "Quito"?'),
+        (("#49", "w-0-0"), "there is no row 49"),
+        (("w-0-0", "w-0-1", "--at", "inf"), "the instant must be a number of seconds"),
+        (("w-0-0", "w-0-1", "--at", "1e12"), "the instant must be within 100 years"),
+        (("w-0-0", "w-0-1", "--at", "noon"), "'noon' is not a valid float"),
+        (("w-0-0", "w-0-1", "--warm-up", "-3"), "the warm-up must be from 0 to"),
+        (("w-0-0", "w-0-1", "--set", "step_s=0"), "step_s"),
+    ],
+)
+def test_mistakes_end_with_code_2_and_a_sentence(run_command, mixed, arguments, words):
+    done = run_command("explain", mixed, *arguments)
+    assert (done.code, done.out) == (2, ""), arguments
+    assert words in done.err and "Traceback" not in done.err
+
+
+def test_a_topology_that_is_not_there_is_refused(run_command):
+    assert run_command("explain", "no-such-topology", "a", "b").code == 2

@@ -114,6 +114,10 @@ hot_kernel = numba.njit(**_OPTIONS, _nrt=False)
 
 # A kernel that only other kernels call, put into its callers: a call would copy every array of the tuple.
 _INLINE_OPTIONS = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INNER_OPTIONS = {"cache": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inner_kernel = numba.njit(**{**_OPTIONS, **_INNER_OPTIONS})
+"""A kernel that only other kernels call: it is compiled as a part of them, without what Python would need."""
+
 inline_kernel = numba.njit(**{**_OPTIONS, "cache": False}, _nrt=False, **_INLINE_OPTIONS)
 
 intrinsic = numba.extending.intrinsic if COMPILED else None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import inline_kernel, kernel
+from lasermesh.compiled import inline_kernel, inner_kernel, kernel
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S, WGS72_GRAVITY_M3_PER_S2
 
 # Columns of Sky.state: what a node's path between two knots is made of.
@@ -83,6 +83,19 @@ class Check(NamedTuple):
     max_range_m: float
 
 
+@inner_kernel
+def make_check(first, second, first_type, second_type, site, max_range_m):
+    """A `Check` whose fields always have the same types, so that what takes one is compiled but once."""
+    return Check(
+        np.int64(first),
+        np.int64(second),
+        np.int64(first_type),
+        np.int64(second_type),
+        np.int64(site),
+        np.float64(max_range_m),
+    )
+
+
 @inline_kernel
 def weights(share, length_s):
     """Weights of both positions and velocities in the cubic Hermite polynomial at a share of an interval."""
@@ -125,13 +138,13 @@ def vector_at(sky, node, share):
     )
 
 
-@kernel
+@inner_kernel
 def norm(x, y, z):
     """Length of a vector."""
     return math.sqrt(x * x + y * y + z * z)
 
 
-@kernel
+@inner_kernel
 def sure_s(margin_m, speed, acceleration):
     """For how long a margin keeps its sign, given bounds on how fast it changes and accelerates."""
     distance = abs(margin_m)
@@ -158,7 +171,7 @@ def grazing_height_m(world, a, b):
     return (norm(x + share * d_x, y + share * d_y, z + share * d_z) - 1.0) / world.per_equatorial
 
 
-@kernel
+@inner_kernel
 def lowest_radius_m(node):
     """Lower bound on how near a satellite comes to the Earth's centre within LONG_S; 0 where none is known.
 
@@ -177,7 +190,7 @@ def lowest_radius_m(node):
     return radius - LONG_S * abs(rising) - 0.5 * RADIAL_ACCELERATION * LONG_S * LONG_S
 
 
-@kernel
+@inner_kernel
 def grazing_sure_s(world, a, b, range_m, speed):
     """The height of `grazing_height_m` and for how long its sign is sure, by positions and velocities."""
     height_m = grazing_height_m(world, a, b)
@@ -219,7 +232,7 @@ def local_direction(node, d_x, d_y, d_z):
     )
 
 
-@kernel
+@inner_kernel
 def turning_rad_per_s(node):
     """Bound on how fast the local frame of a node turns, seen from the Earth."""
     x, y, z, v_x, v_y, v_z = node
@@ -236,7 +249,7 @@ def sun_at(sky, share):
     return x / length, y / length, z / length
 
 
-@kernel
+@inner_kernel
 def fold(slack, margin_m, speed, acceleration):
     """The slack of a pair with one more condition."""
     sure = sure_s(margin_m, speed, acceleration)
@@ -245,7 +258,7 @@ def fold(slack, margin_m, speed, acceleration):
     return min(slack, sure) if slack >= 0.0 else slack
 
 
-@kernel
+@inner_kernel
 def fold_head(slack, world, sky, share, head, node, d_x, d_y, d_z, range_m, speed):
     """The slack of a pair with the conditions of the terminal at one end, pointing along (d_x, d_y, d_z)."""
     if world.head[head, COS_REGARD] >= -1.0:
@@ -272,7 +285,7 @@ def fold_head(slack, world, sky, share, head, node, d_x, d_y, d_z, range_m, spee
     return slack
 
 
-@kernel
+@inner_kernel
 def fold_sure(slack, margin_m, sure):
     """The slack of a pair with one more condition whose sign is sure for a given time."""
     if margin_m < 0.0:
@@ -298,7 +311,7 @@ def sine_of_mask(world, site, east, north):
     return math.sin(world.mask[before, 1] + share * (world.mask[behind, 1] - world.mask[before, 1]))
 
 
-@kernel
+@inner_kernel
 def fold_mask(slack, world, site, d_x, d_y, d_z, range_m, speed):
     """The slack of a pair with the elevation mask of a ground site."""
     height = world.site[site, UP] * d_x + world.site[site, UP + 1] * d_y + world.site[site, UP + 2] * d_z
@@ -314,7 +327,7 @@ def fold_mask(slack, world, site, d_x, d_y, d_z, range_m, speed):
     return fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed)
 
 
-@kernel
+@inner_kernel
 def fold_above(slack, world, site, height, most, d_x, d_y, d_z, range_m, speed):
     """The same above the highest part of the mask; on its very edge the slanted bound serves."""
     sure = sure_s(height - most * range_m, (1.0 + abs(most)) * speed, 2.0 * ACCELERATION)
@@ -323,7 +336,7 @@ def fold_above(slack, world, site, height, most, d_x, d_y, d_z, range_m, speed):
     return fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed)
 
 
-@kernel
+@inner_kernel
 def fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed):
     """The same between the lowest and the highest part of the mask, where turning in azimuth counts."""
     east = world.site[site, EAST] * d_x + world.site[site, EAST + 1] * d_y + world.site[site, EAST + 2] * d_z
@@ -345,7 +358,7 @@ def fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed):
     return fold_sure(slack, height - sine * range_m, min(sure, LONGEST_TURN_S))
 
 
-@kernel
+@inner_kernel
 def slack_s(sky, world, check, t_s):
     """For how long at least the pair stays linkable (positive or 0) or not (negative), both ways in time.
 
@@ -384,7 +397,7 @@ def range_at(sky, first, second, t_s):
     return norm(x, y, z)
 
 
-@kernel
+@inner_kernel
 def next_change_s(sky, world, check, t_s, end_s, holds):
     """When the pair first ceases to be linkable, or becomes so, and until when its state is sure otherwise.
 
@@ -401,7 +414,7 @@ def next_change_s(sky, world, check, t_s, end_s, holds):
     return change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds)
 
 
-@kernel
+@inner_kernel
 def change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds):
     """The same, from an instant at which the slack is known, for nodes of which one fails at `gone_s`."""
     stop_s = min(end_s, gone_s)
@@ -427,7 +440,7 @@ def change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds):
     return math.inf, max(end_s, low_s + low_slack)
 
 
-@kernel
+@inner_kernel
 def edge_s(sky, world, check, low_s, high_s, holds):
     """The instant between two of different state at which it changes, as the later end of EDGE_S."""
     low = abs(slack_s(sky, world, check, low_s))
@@ -457,7 +470,7 @@ def edge_s(sky, world, check, low_s, high_s, holds):
     return high_s
 
 
-@kernel
+@inner_kernel
 def range_change_s(sky, first, second, t_s, end_s, least_m, most_m):
     """When the range of a pair leaves (least_m, most_m], or inf; and until when it surely does not."""
     low_s = t_s
@@ -482,7 +495,7 @@ def range_change_s(sky, first, second, t_s, end_s, least_m, most_m):
     return math.inf, max(end_s, low_s + low_sure)
 
 
-@kernel
+@inner_kernel
 def range_sure_s(sky, first, second, t_s, least_m, most_m):
     """For how long the range surely stays in (least_m, most_m]; negative where it is outside."""
     share = (t_s - sky.start_s) / sky.length_s

@@ -261,16 +261,8 @@ class LinkEngine:
             if len(given_up):
                 found.append(self._release(sky, given_up, t_s))
             if len(new):
-                found.append(self._begin(sky, new, t_s, at_once))
+                found.append(self.table.begin(sky, new, t_s, at_once))
         return found
-
-    def _begin(self, sky, rows, t_s, at_once):
-        """Let new pairs slew and acquire: the events of those that are up at once."""
-        if at_once:
-            self.table.settle(sky, rows, t_s)
-        else:
-            self.table.begin(sky, rows, t_s)
-        return self.table.events_of(self.table.up_among(rows), t_s, True)
 
     # -- the graph --------------------------------------------------------------------------------------
 

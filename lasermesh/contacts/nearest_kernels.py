@@ -2,13 +2,13 @@
 
 import math
 
-from lasermesh.compiled import kernel
+from lasermesh.compiled import inner_kernel, kernel
 from lasermesh.contacts.cell_kernels import cell_along
 from lasermesh.contacts.conditions_kernels import grazing_height_m, norm, vector_at
 from lasermesh.contacts.window_kernels import has_partner, usable_terminal
 
 
-@kernel
+@inner_kernel
 def still_free(terminals, node):
     """Whether a satellite has a free terminal."""
     for terminal in range(terminals.first[node], terminals.first[node + 1]):
@@ -37,7 +37,7 @@ def fill_states(sky, t_s, nodes, position_m):
             position_m[node, 0], position_m[node, 1], position_m[node, 2] = state[0], state[1], state[2]
 
 
-@kernel
+@inner_kernel
 def near_of(position_m, nodes, cells, i, beyond_m, within_m, near, near_m, place, room):
     """Satellites after `nodes[i]` within a shell of ranges, in row order, from `place` on; how many."""
     node = nodes[i]
@@ -82,7 +82,8 @@ def fill_near(first, last, position_m, nodes, cells, beyond_m, within_m, offset,
     for i in range(first, last):
         room = offset[i + 1] - offset[i]
         near_of(position_m, nodes, cells, i, beyond_m, within_m, near, near_m, offset[i], room)
-        node[offset[i] : offset[i + 1]] = nodes[i]
+        for at in range(offset[i], offset[i + 1]):
+            node[at] = nodes[i]
 
 
 @kernel

@@ -93,15 +93,23 @@ class PairTable:
             taken = terminal >= 0
             self._setting.terminals.pair[terminal[taken]] = rows[taken]
             self._setting.terminals.partner[terminal[taken]] = partner[taken]
-        self.settle(sky, rows, t_s)
+        return self.begin(sky, rows, t_s, at_once=True)
 
-    def settle(self, sky, rows, t_s):
-        """Pairs whose conditions hold at an instant are up, without slewing and acquiring."""
-        kernels.settle_pairs(*self._arguments(sky), rows, t_s)
+    def begin(self, sky, rows, t_s, at_once=False):
+        """Let pairs slew and acquire from an instant on, or be up at once: the `Events` of that instant.
 
-    def begin(self, sky, rows, t_s):
-        """Pairs chosen at an instant slew and acquire; up are those for which that takes no time."""
-        kernels.begin_pairs(*self._arguments(sky), rows, t_s)
+        Pairs whose conditions do not hold end, or wait if they are reserved.
+        """
+        setup_s = np.zeros(len(rows))
+        if not at_once:
+            setting = self._setting
+            given = setting.terminals, setting.habits, np.uint64(self._seed), self.pairs
+            kernels.fill_setup_s(sky, *given, rows, t_s, setup_s)
+        self.pairs.what[rows, kernels.STATE], self.pairs.what[rows, kernels.HOLDS] = kernels.ACQUIRING, 1
+        self.pairs.when[rows, kernels.UP_AT] = t_s + setup_s
+        self.pairs.when[rows, kernels.SURE] = self.pairs.when[rows, kernels.SINCE] = t_s
+        self.pairs.due_s[rows] = t_s
+        return self.advance(sky, t_s, t_s, False)
 
     def release(self, sky, rows, t_s):
         """End pairs at an instant; which of them were up: bool (n,)."""
@@ -151,10 +159,6 @@ class PairTable:
             t_s,
             horizon_s,
         )
-
-    def up_among(self, rows):
-        """Those of some rows whose pairs are up."""
-        return rows[self.pairs.what[rows, kernels.STATE] == kernels.UP]
 
     def rows_of(self, rule):
         """Rows that a rule holds: int array."""

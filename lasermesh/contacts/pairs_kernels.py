@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import kernel
+from lasermesh.compiled import inner_kernel, kernel
 from lasermesh.contacts.conditions_kernels import (
-    Check,
     local_direction,
+    make_check,
     next_change_s,
     norm,
     range_at,
     range_change_s,
-    slack_s,
     vector_at,
 )
 from lasermesh.random_kernels import ACQUISITION, LOSS, draw_unit, normal_quantile
@@ -83,7 +82,7 @@ class Events(NamedTuple):
     rate_bps: np.ndarray  # int64 (n, 2)  0: down
 
 
-@kernel
+@inner_kernel
 def acquisition_s(seed, key, habit, t_s):
     """How long a terminal takes to acquire from an instant on; lognormal."""
     if habit[SIGMA] == 0.0:
@@ -92,7 +91,7 @@ def acquisition_s(seed, key, habit, t_s):
     return habit[MEDIAN] * math.exp(habit[SIGMA] * normal_quantile(u))
 
 
-@kernel
+@inner_kernel
 def next_loss_s(seed, key, mean_s, after_s):
     """The first random loss of a terminal after an instant: a Poisson process in absolute time.
 
@@ -121,13 +120,13 @@ def next_loss_s(seed, key, mean_s, after_s):
         block += 1
 
 
-@kernel
+@inner_kernel
 def terminal_key(terminals, node, terminal):
     """What the random draws of a terminal hang on."""
     return np.int64(node) * TERMINALS_PER_NODE + terminals.number[terminal]
 
 
-@kernel
+@inner_kernel
 def pair_acquisition_s(seed, pairs, i, terminals, habits, t_s):
     """How long both ends of a pair take to acquire from an instant on."""
     longest = 0.0
@@ -139,7 +138,7 @@ def pair_acquisition_s(seed, pairs, i, terminals, habits, t_s):
     return longest
 
 
-@kernel
+@inner_kernel
 def pair_loss_s(seed, pairs, i, terminals, habits, after_s):
     """The next random loss at either end of a pair."""
     earliest = math.inf
@@ -152,10 +151,10 @@ def pair_loss_s(seed, pairs, i, terminals, habits, after_s):
     return earliest
 
 
-@kernel
+@inner_kernel
 def check_of(pairs, i):
     """The conditions of a pair."""
-    return Check(
+    return make_check(
         pairs.who[i, FIRST],
         pairs.who[i, SECOND],
         pairs.who[i, FIRST_TYPE],
@@ -165,7 +164,7 @@ def check_of(pairs, i):
     )
 
 
-@kernel
+@inner_kernel
 def level_at(ladders, ladder, range_m):
     """Entry of a ladder for a range; the last one beyond it."""
     entry, last = ladders.first[ladder], ladders.first[ladder + 1] - 1
@@ -174,7 +173,7 @@ def level_at(ladders, ladder, range_m):
     return entry
 
 
-@kernel
+@inner_kernel
 def next_level_s(sky, ladders, pairs, i, t_s, end_s):
     """When the rate of a pair that is up next changes, or inf; and until when it surely does not."""
     ladder, level = pairs.who[i, LADDER], pairs.what[i, LEVEL]
@@ -208,7 +207,7 @@ def add_event(events, n, pairs, ladders, i, t_s, is_up):
     return n + 1
 
 
-@kernel
+@inner_kernel
 def point_terminals(sky, pairs, i, terminals, t_s):
     """Note where the terminals of a pair point at an instant."""
     share = (t_s - sky.start_s) / sky.length_s
@@ -239,7 +238,7 @@ def release_pair(sky, pairs, i, terminals, t_s):
     pairs.due_s[i] = math.inf
 
 
-@kernel
+@inner_kernel
 def come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s):
     """A pair is up from an instant on."""
     pairs.what[i, STATE] = UP
@@ -251,7 +250,7 @@ def come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s):
         pairs.what[i, LEVEL] = level_at(ladders, pairs.who[i, LADDER], range_m)
 
 
-@kernel
+@inner_kernel
 def acquire(sky, pairs, i, terminals, habits, ladders, seed, t_s, events, n):
     """A pair begins to acquire, or is up at once if that takes no time; how many events there are then."""
     takes_s = pair_acquisition_s(seed, pairs, i, terminals, habits, t_s)
@@ -263,7 +262,7 @@ def acquire(sky, pairs, i, terminals, habits, ladders, seed, t_s, events, n):
     return n
 
 
-@kernel
+@inner_kernel
 def set_due(pairs, i):
     """When a pair must next be looked at."""
     due_s = pairs.when[i, SURE]
@@ -274,7 +273,7 @@ def set_due(pairs, i):
     pairs.due_s[i] = due_s
 
 
-@kernel
+@inner_kernel
 def advance_pair(sky, world, terminals, habits, ladders, seed, pairs, i, t_s, until_s, events, n):
     """Let a pair live from an instant to another, both in one interval; how many events there are then, or
     -1 if there is no room for them, and the pair is half done.
@@ -334,6 +333,15 @@ def advance_pair(sky, world, terminals, habits, ladders, seed, pairs, i, t_s, un
     return n
 
 
+@inner_kernel
+def keep_row(pairs, i, what, when):
+    """Copy what is known of a pair. (Assigning slices would double the time to compile this.)"""
+    for column in range(WHAT_COLUMNS):
+        what[column] = pairs.what[i, column]
+    for column in range(WHEN_COLUMNS):
+        when[column] = pairs.when[i, column]
+
+
 @kernel
 def advance_pairs(
     sky, world, terminals, habits, ladders, seed, pairs, count, t_s, until_s, some_fail, row, events, n
@@ -343,44 +351,31 @@ def advance_pairs(
     Returns (row, number of events): row is the number of pairs, or that of the first pair that has not been
     advanced for want of room for its events.
     """
+    what, when = np.empty(WHAT_COLUMNS, dtype=np.int32), np.empty(WHEN_COLUMNS)
     for i in range(row, count):
         due = pairs.due_s[i] <= until_s
         if some_fail and not due and pairs.what[i, STATE] != UNUSED:
             gone_s = min(sky.fails_at_s[pairs.who[i, FIRST]], sky.fails_at_s[pairs.who[i, SECOND]])
             due = gone_s <= until_s
         if due:
-            what, when, due_s = pairs.what[i].copy(), pairs.when[i].copy(), pairs.due_s[i]
+            keep_row(pairs, i, what, when)
+            due_s = pairs.due_s[i]
             after = advance_pair(
                 sky, world, terminals, habits, ladders, seed, pairs, i, t_s, until_s, events, n
             )
             if after < 0:
-                pairs.what[i] = what
-                pairs.when[i] = when
+                for column in range(WHAT_COLUMNS):
+                    pairs.what[i, column] = what[column]
+                for column in range(WHEN_COLUMNS):
+                    pairs.when[i, column] = when[column]
                 pairs.due_s[i] = due_s
                 return i, n
             n = after
     return count, n
 
 
-@kernel
-def settle_pairs(sky, world, terminals, habits, ladders, seed, pairs, rows, t_s):
-    """Look at new pairs, or at reserved ones after a jump in time: those whose conditions hold are up."""
-    for k in range(len(rows)):
-        i = rows[k]
-        check = check_of(pairs, i)
-        gone = t_s >= min(sky.fails_at_s[check.first], sky.fails_at_s[check.second])
-        slack = -math.inf if gone else slack_s(sky, world, check, t_s)
-        pairs.what[i, HOLDS] = 1 if slack >= 0.0 else 0
-        pairs.when[i, SURE] = math.inf if gone else t_s + min(abs(slack), 1e18)
-        pairs.when[i, SINCE] = t_s
-        pairs.what[i, STATE] = WAITING
-        if slack >= 0.0:
-            come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s)
-        set_due(pairs, i)
-
-
-@kernel
-def slew_s(sky, world, pairs, i, terminals, habits, t_s):
+@inner_kernel
+def slew_s(sky, pairs, i, terminals, habits, t_s):
     """How long the terminals of a new pair take to turn from where they pointed last towards each other."""
     share = (t_s - sky.start_s) / sky.length_s
     a = vector_at(sky, pairs.who[i, FIRST], share)
@@ -406,22 +401,11 @@ def slew_s(sky, world, pairs, i, terminals, habits, t_s):
 
 
 @kernel
-def begin_pairs(sky, world, terminals, habits, ladders, seed, pairs, rows, t_s):
-    """Let pairs that were chosen at an instant slew and acquire; `what[STATE]` says which are up at once."""
+def fill_setup_s(sky, terminals, habits, seed, pairs, rows, t_s, setup_s):
+    """How long pairs that are chosen at an instant take to slew and acquire."""
     for k in range(len(rows)):
-        i = rows[k]
-        takes_s = slew_s(sky, world, pairs, i, terminals, habits, t_s)
-        takes_s += pair_acquisition_s(seed, pairs, i, terminals, habits, t_s)
-        slack = slack_s(sky, world, check_of(pairs, i), t_s)
-        pairs.what[i, HOLDS] = 1
-        pairs.when[i, SURE] = t_s + max(0.0, slack)
-        pairs.when[i, SINCE] = t_s
-        if takes_s <= 0.0:
-            come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s)
-        else:
-            pairs.what[i, STATE] = ACQUIRING
-            pairs.when[i, UP_AT] = t_s + takes_s
-        set_due(pairs, i)
+        setup_s[k] = slew_s(sky, pairs, rows[k], terminals, habits, t_s)
+        setup_s[k] += pair_acquisition_s(seed, pairs, rows[k], terminals, habits, t_s)
 
 
 @kernel

@@ -2,13 +2,13 @@
 
 import math
 
-from lasermesh.compiled import kernel
+from lasermesh.compiled import inner_kernel, kernel
 from lasermesh.contacts.conditions_kernels import COS_REGARD, MOUNT, local_direction, norm
 
 NOT_FREE = -2
 
 
-@kernel
+@inner_kernel
 def facing_terminal(states, node, other, terminals, head):
     """The free terminal of a node whose mount faces another node best, the first where none has a mount.
 

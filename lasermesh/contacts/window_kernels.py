@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import kernel
+from lasermesh.compiled import inner_kernel, kernel
 from lasermesh.contacts.cell_kernels import cell_along
 from lasermesh.contacts.conditions_kernels import (
     POSITION_0,
     SINE_MASK,
     UP,
-    Check,
     change_after_s,
     fold_head,
     grazing_height_m,
+    make_check,
     next_change_s,
     norm,
     range_at,
@@ -33,7 +33,7 @@ class Windows(NamedTuple):
     stop_s: np.ndarray  # float64 (n,)  inf: beyond it
 
 
-@kernel
+@inner_kernel
 def windows_of_pair(sky, world, check, windows, place, room):
     """Write the windows of one pair in an interval from row `place` on; how many, room for them or not."""
     begin_s, end_s = sky.start_s, sky.start_s + sky.length_s
@@ -59,7 +59,7 @@ def windows_of_pair(sky, world, check, windows, place, room):
         slack = slack_s(sky, world, check, t_s)
 
 
-@kernel
+@inner_kernel
 def surely_below(sky, world, sites, s, member, travel_m):
     """Whether a satellite stays below the mask of a site while it travels so far."""
     d_x = sky.state[member, POSITION_0] - sites.position_m[s, 0]
@@ -71,7 +71,7 @@ def surely_below(sky, world, sites, s, member, travel_m):
     return height - least * norm(d_x, d_y, d_z) < -(1.0 + abs(least)) * travel_m
 
 
-@kernel
+@inner_kernel
 def windows_of_site(sky, world, sites, s, members, cells, max_range_m, travel_m, windows, place, room):
     """Write the windows of site `s` with all members from row `place` on; how many there are."""
     found = 0
@@ -90,7 +90,7 @@ def windows_of_site(sky, world, sites, s, members, cells, max_range_m, travel_m,
                 member = members[cells.member[i]]
                 if masked and surely_below(sky, world, sites, s, member, travel_m):
                     continue
-                check = Check(sites.node[s], member, 0, 0, sites.row[s], max_range_m)
+                check = make_check(sites.node[s], member, 0, 0, sites.row[s], max_range_m)
                 found += windows_of_pair(sky, world, check, windows, place + found, room - found)
     return found
 
@@ -136,14 +136,14 @@ def fill_ends(sky, world, first, second, types, site, max_range_m, alive, from_s
     stop_s = sky.start_s + sky.length_s
     for i in range(len(first)):
         if alive[i]:
-            check = Check(first[i], second[i], types[i, 0], types[i, 1], site[i], max_range_m[i])
+            check = make_check(first[i], second[i], types[i, 0], types[i, 1], site[i], max_range_m[i])
             change_s, _ = next_change_s(sky, world, check, from_s, stop_s, True)
             if change_s < math.inf:
                 end_s[i] = change_s
                 alive[i] = False
 
 
-@kernel
+@inner_kernel
 def usable_terminal(sky, world, terminals, habits, share, node, state, d_x, d_y, d_z, range_m):
     """The first free terminal of a node that can point along a vector; -1: none needed, -2: none free."""
     if not terminals.limited[node]:
@@ -159,7 +159,7 @@ def usable_terminal(sky, world, terminals, habits, share, node, state, d_x, d_y,
     return -2
 
 
-@kernel
+@inner_kernel
 def has_partner(terminals, node, other):
     """Whether a terminal of a node serves another node already."""
     for terminal in range(terminals.first[node], terminals.first[node + 1]):
@@ -202,7 +202,7 @@ def fill_candidates(
         if not distance <= limit_m:
             continue
         if site >= 0:
-            if slack_s(sky, world, Check(node, other, 0, 0, site, limit_m), t_s) < 0.0:
+            if slack_s(sky, world, make_check(node, other, 0, 0, site, limit_m), t_s) < 0.0:
                 continue
         elif grazing_height_m(world, a, b) < 0.0:
             continue

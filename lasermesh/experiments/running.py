@@ -177,9 +177,11 @@ class Simulation:
         """Simulate to the end, or until Ctrl-C, and leave the folder: FinishedRun."""
         experiment = self.experiment
         RunFolder.check(output, force)
-        self._compile_s = self._warm_up()
-        self._began = time.perf_counter()
+        began = time.perf_counter()
+        self._warm_up()
         self._begin_step(0)  # before there is a folder, as the first table shows whether the run can fit
+        self._began = time.perf_counter()
+        self._compile_s = self._began - began
         with RunFolder.create(experiment.name, self._names, output, force) as folder:
             if self._capture is not None:
                 start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
@@ -204,15 +206,13 @@ class Simulation:
         return FinishedRun(summary, folder.path)
 
     def _warm_up(self):
-        """Have all kernels compiled or loaded before the clock runs; how long that took, in s."""
-        began = time.perf_counter()
+        """Have all kernels compiled or loaded before the clock runs."""
         warm_up()
         graph = self._links.graph_at(self.experiment.start_s)
         self._links.ranges_at(graph.link[:1], self.experiment.start_s)
         node = np.zeros(1, np.int32)
         snapshot = Snapshot.from_graph(graph, self._names, self._transit, None, node, node + 1)
         follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
-        return time.perf_counter() - began
 
     # -- the steps ------------------------------------------------------------------------------------
 

@@ -3,11 +3,14 @@
 import json
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from lasermesh import shipped
 from lasermesh.errors import UserError
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_list_names_everything_that_is_shipped(run_command):
@@ -17,7 +20,10 @@ def test_the_list_names_everything_that_is_shipped(run_command):
 
 
 def test_the_topologies_of_the_documentation_are_shipped():
-    assert {"walker-144", "starlink-gen1", "kuiper-630", "iridium"} <= set(shipped.list_topologies())
+    text = README.read_text(encoding="utf-8")
+    table = text[text.index("## Shipped topologies") :].split("\n## ")[0]
+    named = set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE))
+    assert named == set(shipped.list_topologies())
     assert {"cities", "quick"} <= set(shipped.list_experiments())
 
 

@@ -72,6 +72,21 @@ def test_rules_that_share_terminals(seed):
     check(worlds.shared_world(seed), 300.0)
 
 
+def test_satellites_that_decay_take_their_links_with_them():
+    world = worlds.decaying_world(3)
+    ephemeris = build_ephemeris(world)
+    contacts = check_engine(world, ephemeris, 600.0)
+    failed = [(failure.row, failure.t_s) for failure in ephemeris.failures]
+    assert failed and all(0.0 < t_s < 700.0 for _, t_s in failed)
+    for row, t_s in failed:
+        assert all(contact.stop_s <= t_s + EDGE_TOLERANCE_S for contact in contacts if row in contact[:2])
+
+
+@pytest.mark.parametrize("motion", ["held", "hill"])
+def test_formations(motion):
+    check(worlds.formation_world(motion), 1500.0)
+
+
 @pytest.mark.parametrize("step_s", [0.7, 2.0, 31.0, 250.0])
 def test_contacts_do_not_depend_on_how_long_the_steps_asked_for_are(step_s):
     check(worlds.shared_world(1), 200.0, step_s=step_s)

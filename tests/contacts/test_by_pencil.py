@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from lasermesh.scenario.topology import GroundGroup, SatelliteGroup, Site
+from lasermesh.scenario.topology import GroundGroup, LinkRule, PlanContact, SatelliteGroup, Site
 from tests.contacts.comparing import contacts_of_engine, joined
 from tests.contacts.tracks import Tracks
 from tests.contacts.worlds import rule, terminal, topology, uses
@@ -56,7 +56,7 @@ def contacts_of(request):
         of_pair = {}
         for contact in joined(contacts):
             of_pair.setdefault(contact[:2], []).append((*contact[3:5], contact.rate_bps / 1e9))
-        return of_pair
+        return {pair: sorted(rows) for pair, rows in of_pair.items()}
 
     return found
 
@@ -66,7 +66,6 @@ def one_pair(types, links, **other):
 
 
 NEAREST = (rule("nearest", "s"),)
-JOINED = (rule("nearest", "s", rate_gbps=1.0),)
 
 
 def check(rows, *expected):
@@ -404,3 +403,21 @@ def test_the_first_rule_alone_serves_a_pair_while_it_does(contacts_of):
     found = contacts_of(world, [above(1000.0, 0.0)], 300.0)
     end_s = 100.0 / math.tan(math.radians(30.0))
     check(found[1, 0], (0.0, 100.0, 5.0), (100.0, end_s, 1.0))
+
+
+def test_a_plan_serves_its_direction_of_a_pair_while_its_contact_holds(contacts_of):
+    planned = PlanContact(from_name="a", to_name="b", start_s=5.0, stop_s=10.5, rate_bps=10**9, owlt_s=0.1)
+    plan = LinkRule(rule="plan", plan="x", plan_contacts=(planned,))
+    tracks = [HOVERING, track((0.0, 100.0, 0.0))]
+    world = one_pair([terminal()], [plan, *NEAREST])
+    found = contacts_of(world, tracks, 20.0)
+    check(found[0, 1], (0.0, 5.0, 25.0), (5.0, 10.5, 1.0), (10.5, 20.0, 25.0))
+    check(found[1, 0], (0.0, 20.0, 25.0))
+    world = one_pair([terminal()], [*NEAREST, plan])
+    check(contacts_of(world, tracks, 20.0)[0, 1], (0.0, 20.0, 25.0))
+
+
+def test_a_loss_that_costs_no_time_to_acquire_is_none(contacts_of):
+    weak = terminal(mean_time_between_losses_s=5.0)
+    found = contacts_of(one_pair([weak], NEAREST), [HOVERING, track((0.0, 100.0, 0.0))], 60.0)
+    check(found[0, 1], (0.0, 60.0, 25.0))

@@ -32,10 +32,10 @@ SAMPLE_S = 10.0
 PERIOD_MIN = 0.01
 # On the equator, where the ellipsoid is the sphere of the table: its rounding to 1 km.
 SIGHT_KM = 0.5
-# J2 and J3 move satellites of a circular pattern by some km up, down and along their orbits. Those that are near
-# in phase move alike, so that the length of a link changes with how far they are apart: in the plane by up to
-# 0.17 % (3.9 km at 12 x 12), across planes by up to 0.33 km for each degree of phase between neighbours (1.7 km at
-# 12 x 12, 3.2 km at 24 x 22 and for Telesat, 11.3 km for the shell of 66, whose neighbours are 55 deg apart).
+# J2 and J3 move satellites of a circular pattern by some km up, down and along their orbits. Those that are
+# near in phase move alike, so that the length of a link changes with how far they are apart: in the plane by
+# up to 0.17 % (3.9 km at 12 x 12), across planes by up to 0.33 km for each degree of phase between neighbours
+# (1.7 km at 12 x 12, 3.2 km at 24 x 22 and for Telesat, 11.3 km for the shell of 66, where it is 55 deg).
 IN_PLANE_SHARE = 0.002
 ACROSS_KM_PER_DEG = 0.35
 LENGTH_ROUNDING_KM = 0.5
@@ -163,7 +163,8 @@ def flown(request):
 
 
 def test_periods_are_keplers_as_j2_changes_them(flown):
-    # From node to node J2 makes 3/2 J2 (R/a)^2 (4 cos^2 i - 1) of a circular orbit's period, -0.16 to +0.13 min.
+    # From node to node a circular orbit takes less than Kepler's period by a share of
+    # 3/2 J2 (R/a)^2 (4 cos^2 i - 1), here from -0.13 to +0.16 min.
     shell, flight = flown
     ratio = WGS72_EQUATORIAL_RADIUS_M / (ALTITUDE_DATUM_M + shell.altitude_km * 1e3)
     change = -1.5 * WGS72_J2 * ratio**2 * (4.0 * math.cos(math.radians(shell.inclination_deg)) ** 2 - 1.0)
@@ -208,9 +209,9 @@ def test_the_longest_line_of_sight_is_that_of_the_table(name):
 
 @pytest.mark.parametrize("name", SHELLS)
 def test_the_tables_neighbour_is_the_one_that_comes_nearest_and_ours_the_one_nearest_in_phase(name):
-    # Planes cross at some angle, so that a satellite is nearest to the other plane's point that lies behind it by
-    # 2 atan(cos i tan(dO / 2)), dO being the angle between the nodes. The table's neighbour is nearest in phase to
-    # that point, ours to the satellite itself: in seven of the shells they are one slot apart, in one of them two.
+    # Who stays nearest to a satellite flies behind it in phase by 2 atan(cos i tan(dO / 2)), dO being the
+    # angle between the nodes. The table's neighbour is the one nearest to that phase, ours to the satellite's
+    # own: in six of the shells they are one slot apart, in that of 66 two.
     shell = SHELLS[name]
     apart = math.radians(shell.spread_deg / shell.planes)
     behind_deg = math.degrees(

@@ -4,6 +4,7 @@ Orbits are jittered, so that no two pairs of satellites are equally far apart an
 not hang on the last digit.
 """
 
+import dataclasses
 import datetime
 
 import numpy as np
@@ -281,3 +282,41 @@ def shared_world(seed, step_s=2.0):
     ]
     rng.shuffle(links)
     return topology(groups, links, [sites], seed=seed, step_s=step_s)
+
+
+def decaying_world(seed):
+    """Satellites of which some fall so low that SGP4 refuses them, at instants of their own."""
+    rng = np.random.default_rng([6, seed])
+    kind = random_terminal("kind", rng, mounts=False)
+    group = swarm("low", rng, 8, altitude_km=(800.0, 2000.0), spread_deg=40.0)
+    sets = list(group.element_sets)
+    for i in range(3):
+        axis_km = 6378.0 + rng.uniform(180.0, 220.0)
+        motion_rev_per_day = float(np.sqrt(GRAVITY_KM3_PER_S2 / axis_km**3) * 86_400.0 / (2.0 * np.pi))
+        sets[i] = dataclasses.replace(
+            sets[i], bstar=0.3 + i, mean_motion_rev_per_day=motion_rev_per_day, eccentricity=0.001
+        )
+    links = [
+        rule("nearest", "low", rate_gbps=5.0),
+        rule("ground", "low", sites=("at",), rate_gbps=1.0, mask_deg=-30.0),
+    ]
+    groups = [group_of("low", sets, uses(kind, count=2))]
+    return topology(groups, links, [random_sites("at", rng, 3)], seed=seed, step_s=5.0)
+
+
+def formation_world(motion):
+    """A formation about a satellite of a ring, all with terminals that look ahead."""
+    rng = np.random.default_rng(7)
+    ahead = terminal("ahead", mount="fore", field_of_regard_deg=100.0, slew_deg_per_s=3.0, acquisition_s=2.0)
+    ring = walker("ring", 1, 4, uses(ahead, count=2), altitude_km=650.0, inclination_deg=98.0)
+    formation = SatelliteGroup(
+        name="formation",
+        leader="ring-0-0",
+        offsets_m=tuple(tuple(row) for row in rng.uniform(-900.0, 900.0, (5, 3)).tolist()),
+        motion=motion,
+        node_names=tuple(f"formation-{i}" for i in range(5)),
+        transit=True,
+        terminals=uses(ahead, count=2),
+    )
+    links = [rule("nearest", "ring", "formation"), rule("ground", "formation", sites=("at",), rate_gbps=1.0)]
+    return topology([ring, formation], links, [random_sites("at", rng, 3)], step_s=5.0)

@@ -318,8 +318,10 @@ def test_quick_shows_what_it_promises(tmp_path):
     assert sum(flow["sent"] for flow in done.summary["flows"]) >= 1_000_000
     assert done.summary["drops_total"]["queue"] > 0 and done.summary["drops_total"]["link_down"] > 0
     assert any(handover["dropped"] > 0 for handover in done.summary["handovers"])
-    reroute = go("quick", tmp_path / "reroute", sets=["packets.on_link_down=reroute"])
-    assert reroute.summary["drops_total"]["link_down"] == 0
+    late = go(
+        "quick", tmp_path / "late", sets=["start_s=0.5", "flows.rush.start_s=7", "flows.rush.stop_s=7.2"]
+    )
+    assert late.summary["drops_total"]["link_down"] > 4 * done.summary["drops_total"]["link_down"]
 
 
 @pytest.mark.compiled_only

@@ -25,6 +25,7 @@ from tests.reference.grid import neighbour_pairs_of_rule
 
 KEYS_PER_NODE = 4096
 FAR_AHEAD_S = 6 * 3600.0
+BEFORE_S = 1e-5
 
 
 class Contact(NamedTuple):
@@ -282,13 +283,14 @@ class _World:
                 self._decide_ground(index, rule, t_s, step)
 
     def _free(self, link, t_s):
-        sample = self.sky.at(t_s)
         for terminal in link.terminals:
             if terminal:
+                partner = link.partner_of(terminal.node)
+                pointed = local_direction(self.sky.at(t_s), terminal.node, partner)
+                if np.isnan(pointed).any():  # one of them is no more
+                    pointed = local_direction(self.sky.at(t_s - BEFORE_S), terminal.node, partner)
                 terminal.busy = False
-                terminal.last_direction = local_direction(
-                    sample, terminal.node, link.partner_of(terminal.node)
-                )
+                terminal.last_direction = pointed
 
     def _hold(self, index, first, second, terminals, t_s):
         """Make a link at a decision: slew, acquire, and be up until its conditions fail."""

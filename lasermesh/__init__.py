@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 _API = {
     "check": "lasermesh.experiments.checking",
+    "explain": "lasermesh.experiments.explaining",
+    "find_contacts": "lasermesh.experiments.contacts",
     "graph": "lasermesh.experiments.graphs",
     "load": "lasermesh.results",
     "load_experiment": "lasermesh.scenario",

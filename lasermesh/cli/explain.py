@@ -57,6 +57,8 @@ def command(topology, first, second, at, every, warm_up, sets, as_json):
         print_table(list_candidates(result))
     else:
         _print_sections(describe_link(result))
+    if result["memory"] is not None:
+        click.echo()
     print_memory(result["memory"])
 
 

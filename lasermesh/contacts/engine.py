@@ -10,7 +10,7 @@ from lasermesh.contacts.grid import reserve_grid
 from lasermesh.contacts.ground import AllInSight, is_unlimited, rates_bps
 from lasermesh.contacts.ground_choice import GroundChoice
 from lasermesh.contacts.guest import GuestRule
-from lasermesh.contacts.happenings import Happenings, first_rule_wins
+from lasermesh.contacts.happenings import Happenings, first_rule_wins, may_contest
 from lasermesh.contacts.nearest import NearestRule
 from lasermesh.contacts.numbering import LinkNumbers
 from lasermesh.contacts.offer_kernels import fill_order_by, fill_ranges, fill_rows, keep_first_of_each_pair
@@ -70,6 +70,7 @@ class LinkEngine:
             self._make_rules()
         self.table.freeze()
         self.has_memory = bool(self._choosing) or self._reserved_remember()
+        self._may_contest = may_contest(topology)
         self.memory_from_s = None
         self._now_s = None
         self._next_decision = 0
@@ -97,7 +98,8 @@ class LinkEngine:
         self._go_to(start_s)
         graph, beaten = self._graph(start_s)
         happened = self._advance(math.nextafter(end_s, -math.inf))
-        happened = first_rule_wins(graph, beaten, happened, self._n_nodes)
+        if self._may_contest:
+            happened = first_rule_wins(graph, beaten, happened, self._n_nodes)
         link = self._numbers.give_events(happened)
         order = np.lexsort((link, happened.rate_bps != 0, happened.time_s))
         return LinkStep(graph, happened.time_s[order], link[order], happened.rate_bps[order])

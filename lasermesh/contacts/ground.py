@@ -12,7 +12,7 @@ from lasermesh.contacts.cell_kernels import (
     greatest_travel_m,
 )
 from lasermesh.contacts.clouds import clouds_of
-from lasermesh.contacts.conditions_kernels import POSITION_0, SINE_MASK
+from lasermesh.contacts.conditions_kernels import ACCELERATION, POSITION_0, POSITION_1, SINE_MASK
 from lasermesh.contacts.graph import GSL
 from lasermesh.contacts.offer_kernels import append_windows
 from lasermesh.contacts.spreading import spread
@@ -84,6 +84,7 @@ class AllInSight:
             nodes,
             np.array([setting.add_site(rule, site) for _, site in found], dtype=np.int32),
             np.ascontiguousarray(site_position_m[nodes - first_site]).reshape(-1, 3),
+            np.linalg.norm(site_position_m[nodes - first_site].reshape(-1, 3), axis=1),
             np.empty(len(found)),
         )
         clouds = {node: clouds_of(site, node, topology.seed) for node, site in found if with_clouds}
@@ -120,11 +121,13 @@ class AllInSight:
 
     def _make_windows(self, sky, world):
         n_sites, n_members = len(self._sites.node), len(self._members)
-        radius_m = greatest_radius_m(sky.state, POSITION_0, self._members)
+        # Between knots no satellite is farther out than at the higher one by more than it can curve.
+        curve_m = 0.125 * ACCELERATION * sky.length_s**2
+        radius_m = max(greatest_radius_m(sky.state, at, self._members) for at in (POSITION_0, POSITION_1))
         if radius_m == 0.0 or n_sites == 0:
             return Windows(*(np.empty(0, dtype) for dtype in (np.int32, np.int32, float, float)))
         travel_m = greatest_travel_m(sky.state, self._members, sky.length_s)
-        self._sites.reach_m[:] = self._reach_m(world, radius_m + travel_m) + travel_m
+        self._sites.reach_m[:] = self._reach_m(world, radius_m + curve_m) + travel_m
         reach_m = float(self._sites.reach_m.max())
         # Cells of half the reach: smaller ones would be mostly empty, larger ones hold what cannot be seen.
         per_axis = min(MOST_CELLS_PER_AXIS, max(1, int(4.0 * radius_m / reach_m)))
@@ -152,7 +155,6 @@ class AllInSight:
                 self._members,
                 cells,
                 self._max_range_m,
-                travel_m,
                 windows,
                 self._room,
                 n_windows,
@@ -170,7 +172,7 @@ class AllInSight:
         """
         sine_mask = world.site[self._sites.row, SINE_MASK]
         lowest = np.arcsin(np.maximum(-1.0, sine_mask)) - _DEFLECTION_RAD
-        site_radius_m = np.linalg.norm(self._sites.position_m, axis=1)
+        site_radius_m = self._sites.radius_m
         along_m = site_radius_m * np.sin(np.maximum(-0.5 * math.pi, lowest))
         under_root = satellite_radius_m**2 - site_radius_m**2 + along_m**2
         highest_m = np.maximum(0.0, np.sqrt(np.maximum(0.0, under_root)) - along_m)

@@ -77,6 +77,14 @@ class _Collector:
         self._found.append(Happenings(*(np.asarray(column).astype(dtype) for column, dtype in pairs)))
 
 
+def may_contest(topology):
+    """Whether two rules of a topology may link the same pair: those that choose never take what is held."""
+    kinds = [rule.rule for rule in topology.links]
+    if len(kinds) < 2:
+        return False
+    return "plan" in kinds or kinds.count("grid") > 1 or kinds.count("ground") > 1
+
+
 def first_rule_wins(graph, beaten, happened, n_nodes):
     """What really happens to links where several rules link the same pair.
 

@@ -250,12 +250,37 @@ def sun_at(sky, share):
 
 
 @inner_kernel
-def fold(slack, margin_m, speed, acceleration):
-    """The slack of a pair with one more condition."""
-    sure = sure_s(margin_m, speed, acceleration)
+def fold(slack, margin_m, ahead_s, back_s):
+    """The slack of a pair with one more condition, whose sign is sure for so long ahead and back in time."""
     if margin_m < 0.0:
-        return min(slack, -sure) if slack < 0.0 else -sure
-    return min(slack, sure) if slack >= 0.0 else slack
+        if slack[0] < 0.0:
+            return min(slack[0], -ahead_s), min(slack[1], -back_s)
+        return -ahead_s, -back_s
+    if slack[0] < 0.0:
+        return slack
+    return min(slack[0], ahead_s), min(slack[1], back_s)
+
+
+@inner_kernel
+def parabola_s(distance, nearing, bend):
+    """When a margin that is nearing zero at a speed may reach it, if that speed grows by `bend` at most."""
+    root = math.sqrt(nearing * nearing + 2.0 * bend * distance)
+    if nearing < 0.0:
+        return (root - nearing) / bend
+    return 0.0 if distance == 0.0 else 2.0 * distance / (nearing + root)
+
+
+@inner_kernel
+def fold_smooth(slack, margin_m, rate, bend, trusted_s, fastest, acceleration):
+    """The slack of a pair with one more condition of known rate, whose bend is bounded for a while.
+
+    The bound by `fastest` alone, which holds for ever, serves where it reaches farther.
+    """
+    sure = sure_s(margin_m, fastest, acceleration)
+    nearing = -rate if margin_m >= 0.0 else rate
+    ahead_s = max(sure, min(trusted_s, parabola_s(abs(margin_m), nearing, bend)))
+    back_s = max(sure, min(trusted_s, parabola_s(abs(margin_m), -nearing, bend)))
+    return fold(slack, margin_m, ahead_s, back_s)
 
 
 @inner_kernel
@@ -274,23 +299,15 @@ def fold_head(slack, world, sky, share, head, node, d_x, d_y, d_z, range_m, spee
         fastest = (1.0 + abs(cosine)) * speed + turning * range_m
         acceleration = (1.0 + abs(cosine)) * 2.0 * ACCELERATION + 2.0 * turning * (speed + turning * range_m)
         sure = min(sure_s(margin, 1.1 * fastest, 1.1 * acceleration), LONGEST_TURN_S)
-        slack = fold_sure(slack, margin, sure)
+        slack = fold(slack, margin, sure, sure)
     if world.head[head, COS_SUN] <= 1.0:
         cosine = world.head[head, COS_SUN]
         s_x, s_y, s_z = sun_at(sky, share)
         margin = cosine * range_m - (d_x * s_x + d_y * s_y + d_z * s_z)
         fastest = (1.0 + cosine) * speed + 1.1 * EARTH_ROTATION_RAD_PER_S * range_m
         sure = min(sure_s(margin, 1.1 * fastest, 5.0 * ACCELERATION), LONGEST_TURN_S)
-        slack = fold_sure(slack, margin, sure)
+        slack = fold(slack, margin, sure, sure)
     return slack
-
-
-@inner_kernel
-def fold_sure(slack, margin_m, sure):
-    """The slack of a pair with one more condition whose sign is sure for a given time."""
-    if margin_m < 0.0:
-        return min(slack, -sure) if slack < 0.0 else -sure
-    return min(slack, sure) if slack >= 0.0 else slack
 
 
 @kernel
@@ -312,55 +329,41 @@ def sine_of_mask(world, site, east, north):
 
 
 @inner_kernel
-def fold_mask(slack, world, site, d_x, d_y, d_z, range_m, speed):
+def fold_mask(slack, world, site, d, range_m, v, speed, range_rate, trusted_s):
     """The slack of a pair with the elevation mask of a ground site."""
-    height = world.site[site, UP] * d_x + world.site[site, UP + 1] * d_y + world.site[site, UP + 2] * d_z
-    least = world.site[site, SINE_MASK]
-    if world.site[site, MASK_COUNT] == 0.0:
-        return fold(slack, height - least * range_m, (1.0 + abs(least)) * speed, 2.0 * ACCELERATION)
-    most = world.site[site, SINE_MASK_MOST]
-    if height >= most * range_m:
-        # Surely above, for as long as it stays above the highest part of the mask; the same below the lowest.
-        return fold_above(slack, world, site, height, most, d_x, d_y, d_z, range_m, speed)
-    if height < least * range_m:
-        return fold(slack, height - least * range_m, (1.0 + abs(least)) * speed, 2.0 * ACCELERATION)
-    return fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed)
+    u_x, u_y, u_z = world.site[site, UP], world.site[site, UP + 1], world.site[site, UP + 2]
+    height = u_x * d[0] + u_y * d[1] + u_z * d[2]
+    least, most = world.site[site, SINE_MASK], world.site[site, SINE_MASK_MOST]
+    sine = least
+    if world.site[site, MASK_COUNT] > 0.0 and height >= least * range_m:
+        sure = sure_s(height - most * range_m, (1.0 + abs(most)) * speed, 2.0 * ACCELERATION)
+        if height < most * range_m or sure < SHORTEST_S:
+            return fold_slanted(slack, world, site, height, d, range_m, speed)
+        sine = most
+    rate = u_x * v[0] + u_y * v[1] + u_z * v[2] - sine * range_rate
+    bend = ACCELERATION + abs(sine) * (ACCELERATION + 2.0 * speed * speed / range_m)
+    fastest = (1.0 + abs(sine)) * speed
+    margin = height - sine * range_m
+    return fold_smooth(slack, margin, rate, bend, trusted_s, fastest, 2.0 * ACCELERATION)
 
 
 @inner_kernel
-def fold_above(slack, world, site, height, most, d_x, d_y, d_z, range_m, speed):
-    """The same above the highest part of the mask; on its very edge the slanted bound serves."""
-    sure = sure_s(height - most * range_m, (1.0 + abs(most)) * speed, 2.0 * ACCELERATION)
-    if sure > SHORTEST_S:
-        return fold_sure(slack, 1.0, sure)
-    return fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed)
-
-
-@inner_kernel
-def fold_slanted(slack, world, site, height, d_x, d_y, d_z, range_m, speed):
+def fold_slanted(slack, world, site, height, d, range_m, speed):
     """The same between the lowest and the highest part of the mask, where turning in azimuth counts."""
-    east = world.site[site, EAST] * d_x + world.site[site, EAST + 1] * d_y + world.site[site, EAST + 2] * d_z
-    n_x = (
-        world.site[site, UP + 1] * world.site[site, EAST + 2]
-        - world.site[site, UP + 2] * world.site[site, EAST + 1]
-    )
-    n_y = (
-        world.site[site, UP + 2] * world.site[site, EAST] - world.site[site, UP] * world.site[site, EAST + 2]
-    )
-    n_z = (
-        world.site[site, UP] * world.site[site, EAST + 1] - world.site[site, UP + 1] * world.site[site, EAST]
-    )
-    north = n_x * d_x + n_y * d_y + n_z * d_z
+    u_x, u_y, u_z = world.site[site, UP], world.site[site, UP + 1], world.site[site, UP + 2]
+    e_x, e_y, e_z = world.site[site, EAST], world.site[site, EAST + 1], world.site[site, EAST + 2]
+    east = e_x * d[0] + e_y * d[1] + e_z * d[2]
+    north = (u_y * e_z - u_z * e_y) * d[0] + (u_z * e_x - u_x * e_z) * d[1] + (u_x * e_y - u_y * e_x) * d[2]
     sine = sine_of_mask(world, site, east, north)
     across = max(1.0, math.hypot(east, north))
     fastest = (1.0 + abs(sine)) * speed + world.site[site, MASK_SLOPE] * speed * range_m / across
-    sure = sure_s(height - sine * range_m, 1.2 * fastest, 4.0 * ACCELERATION)
-    return fold_sure(slack, height - sine * range_m, min(sure, LONGEST_TURN_S))
+    sure = min(sure_s(height - sine * range_m, 1.2 * fastest, 4.0 * ACCELERATION), LONGEST_TURN_S)
+    return fold(slack, height - sine * range_m, sure, sure)
 
 
 @inner_kernel
 def slack_s(sky, world, check, t_s):
-    """For how long at least the pair stays linkable (positive or 0) or not (negative), both ways in time.
+    """For how long the pair stays linkable (not negative) or not (negative) at least, ahead and back in time.
 
     Clouds and satellites that fail are not looked at. nan, where a node has no position, counts as -inf.
     """
@@ -368,18 +371,29 @@ def slack_s(sky, world, check, t_s):
     a = vector_at(sky, check.first, share)
     b = vector_at(sky, check.second, share)
     d_x, d_y, d_z = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    v_x, v_y, v_z = b[3] - a[3], b[4] - a[4], b[5] - a[5]
     range_m = norm(d_x, d_y, d_z)
     if not range_m >= 0.0:
-        return -math.inf
-    speed = norm(b[3] - a[3], b[4] - a[4], b[5] - a[5])
-    slack = math.inf
+        return -math.inf, -math.inf
+    speed = norm(v_x, v_y, v_z)
+    # Until the range has halved it turns no faster than twice as fast as now.
+    trusted_s = min(sky.length_s, 0.5 * range_m / (speed + ACCELERATION * sky.length_s))
+    range_rate = 0.0 if range_m == 0.0 else (d_x * v_x + d_y * v_y + d_z * v_z) / range_m
+    top_speed = speed + 2.0 * ACCELERATION * trusted_s
+    slack = (math.inf, math.inf)
     if check.max_range_m < math.inf:
-        slack = fold(slack, check.max_range_m - range_m, speed, 2.0 * ACCELERATION)
+        bend = 2.0 * ACCELERATION + 2.0 * top_speed * top_speed / max(range_m, 1.0)
+        margin = check.max_range_m - range_m
+        slack = fold_smooth(slack, margin, -range_rate, bend, trusted_s, speed, 2.0 * ACCELERATION)
     if check.site >= 0:
         if world.site[check.site, SINE_MASK] >= -1.0:
-            slack = fold_mask(slack, world, check.site, d_x, d_y, d_z, range_m, speed)
+            v = (v_x, v_y, v_z)
+            slack = fold_mask(
+                slack, world, check.site, (d_x, d_y, d_z), range_m, v, top_speed, range_rate, trusted_s
+            )
     else:
-        slack = fold_sure(slack, *grazing_sure_s(world, a, b, range_m, speed))
+        height_m, sure = grazing_sure_s(world, a, b, range_m, speed)
+        slack = fold(slack, height_m, sure, sure)
     if check.first_type > 0:
         slack = fold_head(slack, world, sky, share, check.first_type, a, d_x, d_y, d_z, range_m, speed)
     if check.second_type > 0:
@@ -409,64 +423,59 @@ def next_change_s(sky, world, check, t_s, end_s, holds):
     if t_s >= gone_s:
         return (t_s if holds else math.inf), math.inf
     slack = slack_s(sky, world, check, t_s)
-    if (slack >= 0.0) != holds:
+    if (slack[0] >= 0.0) != holds:
         return t_s, t_s
-    return change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds)
+    return change_after_s(sky, world, check, t_s, abs(slack[0]), end_s, gone_s, holds)
 
 
 @inner_kernel
-def change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds):
-    """The same, from an instant at which the slack is known, for nodes of which one fails at `gone_s`."""
+def change_after_s(sky, world, check, t_s, sure, end_s, gone_s, holds):
+    """The same, from an instant from which on the state is sure for a time, for nodes of which one fails."""
     stop_s = min(end_s, gone_s)
-    low_s, low_slack = t_s, abs(slack)
-    step_s = stop_s - t_s
-    if low_slack < step_s:
+    low_s, step_s = t_s, stop_s - t_s
+    if sure < step_s:
         while low_s < stop_s:
             step_s = min(step_s, stop_s - low_s)
             high_s = low_s + step_s
-            slack = slack_s(sky, world, check, high_s)
-            if (slack >= 0.0) == holds:
-                if low_slack + abs(slack) >= step_s or step_s <= SHORTEST_S:
-                    low_s, low_slack = high_s, abs(slack)
-                    step_s = max(2.0 * step_s, low_slack)
+            ahead, back = slack_s(sky, world, check, high_s)
+            if (ahead >= 0.0) == holds:
+                if sure + abs(back) >= step_s or step_s <= SHORTEST_S:
+                    low_s, sure = high_s, abs(ahead)
+                    step_s = max(2.0 * step_s, sure)
                 else:
-                    step_s = max(0.5 * step_s, low_slack, SHORTEST_S)
+                    step_s = max(0.5 * step_s, sure, SHORTEST_S)
             elif step_s <= BRACKET_S:
-                return edge_s(sky, world, check, low_s, high_s, holds), math.inf
+                return edge_s(sky, world, check, low_s, high_s, sure, abs(back), holds), math.inf
             else:
-                step_s *= 0.5
+                step_s = max(0.5 * step_s, min(sure, 0.9 * step_s))
     if stop_s < end_s:
         return (gone_s if holds else math.inf), math.inf
-    return math.inf, max(end_s, low_s + low_slack)
+    return math.inf, max(end_s, low_s + sure)
 
 
 @inner_kernel
-def edge_s(sky, world, check, low_s, high_s, holds):
-    """The instant between two of different state at which it changes, as the later end of EDGE_S."""
-    low = abs(slack_s(sky, world, check, low_s))
-    high = abs(slack_s(sky, world, check, high_s))
+def edge_s(sky, world, check, low_s, high_s, low, high, holds):
+    """The instant between two of different state at which it changes, as the later end of EDGE_S.
+
+    `low` and `high` are for how long the state is sure after the first and before the second.
+    """
     turn = 0
     while high_s - low_s > EDGE_S:
-        # Regula falsi with halving in between: slack is linear in time near an edge, but may have kinks.
+        # Near an edge these times are those to the edge; halving in between, for there may be kinks.
         if turn % 3 == 2 or not low + high < math.inf or low + high == 0.0:
             middle_s = 0.5 * (low_s + high_s)
         else:
             middle_s = low_s + (high_s - low_s) * low / (low + high)
-            nudge_s = 0.4 * EDGE_S
-            middle_s += nudge_s if turn % 3 == 0 else -nudge_s
+            middle_s += 0.4 * EDGE_S if turn % 3 == 0 else -0.4 * EDGE_S
             middle_s = min(max(middle_s, low_s + 0.25 * EDGE_S), high_s - 0.25 * EDGE_S)
-        if not low_s < middle_s < high_s:  # decades from the epoch, instants are further apart than EDGE_S
-            middle_s = 0.5 * (low_s + high_s)
-            if not low_s < middle_s < high_s:
-                break
-        slack = slack_s(sky, world, check, middle_s)
-        if (slack >= 0.0) == holds:
-            low_s, low = middle_s, abs(slack)
+        if not low_s < middle_s < high_s:
+            break  # so far from the epoch, no instant is in between
+        ahead, back = slack_s(sky, world, check, middle_s)
+        if (ahead >= 0.0) == holds:
+            low_s, low = middle_s, abs(ahead)
         else:
-            high_s, high = middle_s, abs(slack)
+            high_s, high = middle_s, abs(back)
         turn += 1
-        if middle_s <= low_s and middle_s >= high_s:
-            break
     return high_s
 
 

@@ -102,7 +102,13 @@ class LinkEngine:
             happened = first_rule_wins(graph, beaten, happened, self._n_nodes)
         link = self._numbers.give_events(happened)
         order = np.lexsort((link, happened.rate_bps != 0, happened.time_s))
-        return LinkStep(graph, happened.time_s[order], link[order], happened.rate_bps[order])
+        return LinkStep(
+            graph,
+            happened.time_s[order],
+            link[order],
+            happened.rate_bps[order],
+            happened.foreseen[order],
+        )
 
     def ranges_at(self, links, t_s):
         """Range of links at another instant, whether they are up or not.
@@ -160,7 +166,9 @@ class LinkEngine:
             elif rule.rule == "ground" and is_unlimited(topology, rule):
                 self.in_sight.append(AllInSight(topology, index, site_position_m, setting))
             elif rule.rule == "ground":
-                self._choosing.append(GroundChoice(topology, index, setting, table, self.skies))
+                self._choosing.append(
+                    GroundChoice(topology, index, site_position_m, setting, table, self.skies)
+                )
 
     def _make_potential(self):
         topology = self._topology
@@ -229,7 +237,7 @@ class LinkEngine:
                     happened.add_plan(rule, *rule.events(self._now_s, stop_s, sky.fails_at_s))
             self._now_s = stop_s
             for rows in clouded:
-                happened.add_pairs(self._release(sky, rows, stop_s))
+                happened.add_pairs(self._release(sky, rows, stop_s, foreseen=False))
             if stop_s == decision_s:
                 for events in self._decide(stop_s):
                     happened.add_pairs(events)
@@ -247,9 +255,9 @@ class LinkEngine:
                         ended.append((rule, t_s, node))
         return first_s, _Later(ended)
 
-    def _release(self, sky, rows, t_s):
+    def _release(self, sky, rows, t_s, foreseen=True):
         """End pairs at an instant: the events of those that were up."""
-        events = self.table.events_of(rows, t_s, False)
+        events = self.table.endings(rows, t_s, foreseen)
         was_up = self.table.release(sky, rows, t_s)
         return type(events)(*(column[was_up] for column in events))
 

@@ -56,3 +56,4 @@ class LinkStep(NamedTuple):
     change_s: np.ndarray  # float64 (n,)  seconds since the topology's epoch, all within the step
     change_link: np.ndarray  # int32 (n,)
     change_rate_bps: np.ndarray  # int64 (n,)  0: down; else up at, or changing to, this rate
+    change_foreseen: np.ndarray  # bool (n,)  by orbits, plans and choices; not by losses, clouds or failures

@@ -109,7 +109,7 @@ class AllInSight:
         )
 
     def events(self, sky, world, after_s, until_s):
-        """What goes up or down in (after_s, until_s]: instants, both nodes (n, 2) and rates (n, 2)."""
+        """What goes up or down in (after_s, until_s]: instants, nodes and rates (n, 2), whether foreseen."""
         windows = self.windows(sky, world)
         starts = np.flatnonzero((after_s < windows.start_s) & (windows.start_s <= until_s))
         stops = np.flatnonzero((after_s < windows.stop_s) & (windows.stop_s <= until_s))
@@ -117,7 +117,10 @@ class AllInSight:
         times_s = np.concatenate((windows.start_s[starts], windows.stop_s[stops]))
         rates = np.zeros((len(rows), 2), dtype=np.int64)
         rates[: len(starts)] = self._rates_bps
-        return times_s, np.stack((windows.first[rows], windows.second[rows]), axis=1), rates
+        nodes = np.stack((windows.first[rows], windows.second[rows]), axis=1)
+        by_chance = [each.transitions(after_s, until_s) for each in self._clouds.values()]
+        by_chance = np.concatenate([sky.fails_at_s[self._members], *by_chance])
+        return times_s, nodes, rates, ~np.isin(times_s, by_chance[np.isfinite(by_chance)])
 
     def _make_windows(self, sky, world):
         n_sites, n_members = len(self._sites.node), len(self._members)

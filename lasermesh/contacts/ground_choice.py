@@ -8,8 +8,8 @@ import numpy as np
 from lasermesh.contacts.clouds import clouds_of
 from lasermesh.contacts.conditions_kernels import UP, range_at, vector_at
 from lasermesh.contacts.graph import GSL
-from lasermesh.contacts.ground import rates_bps, satellites_of, sites_of
-from lasermesh.contacts.pairs_kernels import FIRST, SECOND
+from lasermesh.contacts.ground import AllInSight, rates_bps, sites_of
+from lasermesh.contacts.pairs_kernels import FIRST, KIND, RULE, SECOND, STATE, UNUSED
 from lasermesh.contacts.prediction import predict_ends
 from lasermesh.contacts.window_kernels import fill_candidates
 from lasermesh.contacts.world import Site
@@ -17,6 +17,9 @@ from lasermesh.units import NONE
 
 # Steps are not exact in binary: a multiple of reassign_s that is missed by so little of it is met.
 _SAME_INSTANT = 1e-9
+
+
+_NOBODY = np.empty(0, dtype=np.int32)
 
 
 class _Candidates(NamedTuple):
@@ -31,21 +34,20 @@ class _Candidates(NamedTuple):
 class GroundChoice:
     """One rule `ground` with a choice or limits."""
 
-    def __init__(self, topology, index, setting, table, skies):
+    def __init__(self, topology, index, site_position_m, setting, table, skies):
         self.index = index
         self._rule = rule = topology.links[index]
         self._setting, self._table, self._skies = setting, table, skies
         self._n_nodes = len(topology.node_names)
         self._rates_bps = rates_bps(rule)
         self._uses_terminals = None in self._rates_bps
-        self._members = satellites_of(topology, rule.satellites)
-        self._place = np.full(self._n_nodes, NONE, dtype=np.int64)  # of each node among the members
-        self._place[self._members] = np.arange(len(self._members))
         self._sites = [
             Site(node, setting.add_site(rule, site), site) for node, site in sites_of(topology, rule)
         ]
         default = math.inf if rule.choose == "all" else 1
         self._antennas = [each.site.antennas or default for each in self._sites]
+        self._counted = np.zeros(self._n_nodes, dtype=np.int64)
+        self._counted[[each.node for each in self._sites if each.site.antennas is not None]] = 1
         self._clouds = {each.node: clouds_of(each.site, each.node, topology.seed) for each in self._sites}
         self._max_range_m = math.inf if rule.max_range_km is None else rule.max_range_km * 1000.0
         self._ladders = {}
@@ -55,6 +57,8 @@ class GroundChoice:
             )
             self._ladders = {row: setting.ladder(rule, 0, row) for row in types.tolist()}
         self._last_reassignment = None
+        self._sight = AllInSight(topology, index, site_position_m, setting, with_clouds=False)
+        self._sight_of = None, {}
 
     def restart(self):
         """Forget when sites chose last."""
@@ -96,6 +100,7 @@ class GroundChoice:
         """
         who = self._table.pairs.who
         site_links = np.bincount(who[standing, FIRST], minlength=self._n_nodes)
+        site_links += self._antennas_in_use_elsewhere()
         satellite_links = np.bincount(who[standing, SECOND], minlength=self._n_nodes)
         columns = self._candidates(t_s, sky, site_links, standing, held)
         new, kept = [], []
@@ -116,29 +121,50 @@ class GroundChoice:
             satellite_links[node] += 1
         return np.array(new, dtype=np.int64), np.array(kept, dtype=np.int64)
 
+    def _antennas_in_use_elsewhere(self):
+        """Links of each node by other ground rules, where it has a number of antennas: int64 (n_nodes,)."""
+        who, what = self._table.pairs.who, self._table.pairs.what
+        rows = slice(0, self._table.count)
+        others = (what[rows, STATE] != UNUSED) & (what[rows, KIND] == GSL) & (what[rows, RULE] != self.index)
+        return np.bincount(who[rows, FIRST][others], minlength=self._n_nodes) * self._counted
+
     def _candidates(self, t_s, sky, site_links, standing, held):
         """Every satellite that a site with a free antenna could use."""
         who = self._table.pairs.who
         found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
-        n = len(self._members)
-        range_m = np.empty(n)
-        terminals = np.empty((2, n), dtype=np.int64)
+        in_sight = self._in_sight(sky)
         for index, station in enumerate(self._sites):
             clouds = self._clouds[station.node]
             if site_links[station.node] >= self._antennas[index]:
                 continue
             if clouds is not None and not clouds.is_clear(t_s):
                 continue
-            self._fill(t_s, sky, station, self._members, range_m, terminals)
-            rows = np.full(n, NONE, dtype=np.int64)
-            range_m[self._place[who[standing[who[standing, FIRST] == station.node], SECOND]]] = -1.0
-            for row in held[who[held, FIRST] == station.node]:
-                place = self._place[who[row, SECOND]]
-                rows[place] = row
-                range_m[place] = range_at(sky, station.node, who[row, SECOND], t_s)
+            members = in_sight.get(station.node, _NOBODY)
+            range_m, terminals = np.empty(len(members)), np.empty((2, len(members)), dtype=np.int64)
+            self._fill(t_s, sky, station, members, range_m, terminals)
+            range_m[np.isin(members, who[standing[who[standing, FIRST] == station.node], SECOND])] = -1.0
+            mine = held[who[held, FIRST] == station.node]
+            range_m[np.isin(members, who[mine, SECOND])] = -1.0
             seen = np.flatnonzero(range_m >= 0.0)
-            found.append((np.full(len(seen), index), self._members[seen], range_m[seen], rows[seen]))
+            nodes = np.append(members[seen], who[mine, SECOND])
+            kept_m = [range_at(sky, station.node, node, t_s) for node in who[mine, SECOND].tolist()]
+            rows = np.append(np.full(len(seen), NONE, dtype=np.int64), mine)
+            found.append((np.full(len(nodes), index), nodes, np.append(range_m[seen], kept_m), rows))
         return _Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def _in_sight(self, sky):
+        """Satellites that each site sees at some time in the interval: a dict of rows by the site's row."""
+        if self._sight_of[0] != sky.start_s:
+            windows = self._sight.windows(sky, self._table.world)
+            order = np.lexsort((windows.second, windows.first))
+            first, second = windows.first[order], windows.second[order]
+            edges = np.flatnonzero(np.diff(first)) + 1
+            nodes = first[np.append(0, edges)].tolist() if len(first) else []
+            found = {
+                node: np.unique(part) for node, part in zip(nodes, np.split(second, edges), strict=False)
+            }
+            self._sight_of = sky.start_s, found
+        return self._sight_of[1]
 
     def _fill(self, t_s, sky, station, members, range_m, terminals):
         setting = self._setting

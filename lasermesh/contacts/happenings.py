@@ -16,6 +16,7 @@ class Happenings(NamedTuple):
     rule: np.ndarray  # int16 (n,)
     kind: np.ndarray  # int8 (n,)
     rate_bps: np.ndarray  # int64 (n,)  0: down
+    foreseen: np.ndarray  # bool (n,)  whether it could be known before
 
     @staticmethod
     def collector():
@@ -32,10 +33,11 @@ class Happenings(NamedTuple):
             columns.rule[rows],
             columns.kind[rows],
             columns.rate_bps[rows],
+            np.ones(len(rows), dtype=bool),
         )
 
 
-_DTYPES = Happenings(np.float64, np.int32, np.int32, np.int16, np.int8, np.int64)
+_DTYPES = Happenings(np.float64, np.int32, np.int32, np.int16, np.int8, np.int64, np.bool_)
 
 
 class _Collector:
@@ -46,21 +48,28 @@ class _Collector:
         """Add `Events` of a table of pairs."""
         if len(events.time_s):
             self._add_both_ways(
-                events.time_s, events.who[:, :2], events.who[:, 2], events.who[:, 3], events.rate_bps
+                events.time_s,
+                events.who[:, :2],
+                events.who[:, 2],
+                events.who[:, 3],
+                events.rate_bps,
+                events.who[:, 4],
             )
 
-    def add_sight(self, rule, time_s, nodes, rates_bps):
-        """Add the events of a ground rule: instants, both nodes and the rates from them."""
+    def add_sight(self, rule, time_s, nodes, rates_bps, foreseen):
+        """Add the events of a ground rule: instants, both nodes and the rates from them, whether foreseen."""
         if len(time_s):
             ones = np.ones(len(time_s))
-            self._add_both_ways(time_s, nodes, rule.index * ones, ones, rates_bps)
+            self._add_both_ways(time_s, nodes, rule.index * ones, ones, rates_bps, foreseen)
 
     def add_plan(self, plan, time_s, rows, is_up):
         """Add contacts of a plan that begin or end."""
         if len(rows):
             rates = np.where(is_up, plan.rate_bps[rows], 0)
             rule = np.full(len(rows), plan.index)
-            self._add(time_s, plan.from_node[rows], plan.to_node[rows], rule, plan.kind[rows], rates)
+            known = np.ones(len(rows), dtype=bool)
+            ends = plan.from_node[rows], plan.to_node[rows]
+            self._add(time_s, *ends, rule, plan.kind[rows], rates, known)
 
     def gathered(self):
         """All that was added."""
@@ -68,9 +77,9 @@ class _Collector:
             return self._found[0]
         return Happenings(*(np.concatenate(columns) for columns in zip(*self._found, strict=True)))
 
-    def _add_both_ways(self, time_s, nodes, rule, kind, rates_bps):
+    def _add_both_ways(self, time_s, nodes, rule, kind, rates_bps, foreseen):
         for end in range(2):
-            self._add(time_s, nodes[:, end], nodes[:, 1 - end], rule, kind, rates_bps[:, end])
+            self._add(time_s, nodes[:, end], nodes[:, 1 - end], rule, kind, rates_bps[:, end], foreseen)
 
     def _add(self, *columns):
         pairs = zip(columns, _DTYPES, strict=True)
@@ -157,15 +166,16 @@ def _resolve(holds, events):
     made = []
     from_node, to_node = events[0][1:3]
     for time_s, at_once in itertools.groupby(events, key=lambda event: event[0]):
-        before = dict(holds)
-        for _, _, _, rule, kind, rate_bps in at_once:
+        before, foreseen = dict(holds), True
+        for _, _, _, rule, kind, rate_bps, known in at_once:
+            foreseen = foreseen and bool(known)
             if rate_bps:
                 holds[int(rule)] = (rate_bps, kind)
             else:
                 holds.pop(int(rule), None)
         was, now = min(before, default=None), min(holds, default=None)
         if was is not None and was != now:
-            made.append((time_s, from_node, to_node, was, before[was][1], 0))
+            made.append((time_s, from_node, to_node, was, before[was][1], 0, foreseen))
         if now is not None and (was != now or before[was][0] != holds[now][0]):
-            made.append((time_s, from_node, to_node, now, holds[now][1], holds[now][0]))
+            made.append((time_s, from_node, to_node, now, holds[now][1], holds[now][0], foreseen))
     return made

@@ -131,11 +131,11 @@ class PairTable:
                 *(np.concatenate((column, np.empty_like(column))) for column in self._events)
             )
 
-    def events_of(self, rows, t_s, is_up):
-        """Events of pairs that go up or down at an instant: `Events`."""
+    def endings(self, rows, t_s, foreseen):
+        """Events of pairs that go down at an instant: `Events`."""
         events = _empty_events(len(rows))
         for n, row in enumerate(rows):
-            kernels.add_event(events, n, self.pairs, self._ladders, row, t_s, is_up)
+            kernels.add_event(events, n, self.pairs, self._ladders, row, t_s, False, foreseen)
         return events
 
     def offer(self, position_m, offers):
@@ -203,4 +203,4 @@ def _empty_pairs(n):
 
 
 def _empty_events(n):
-    return Events(np.empty(n), np.empty((n, 4), dtype=np.int32), np.zeros((n, 2), dtype=np.int64))
+    return Events(np.empty(n), np.empty((n, 5), dtype=np.int32), np.zeros((n, 2), dtype=np.int64))

@@ -78,7 +78,7 @@ class Events(NamedTuple):
     """Links that go up or down or change rate, one row for both directions."""
 
     time_s: np.ndarray  # float64 (n,)
-    who: np.ndarray  # int32 (n, 4)  first node, second node, rule, kind
+    who: np.ndarray  # int32 (n, 5)  first node, second node, rule, kind, whether orbits alone foretold it
     rate_bps: np.ndarray  # int64 (n, 2)  0: down
 
 
@@ -188,8 +188,9 @@ def next_level_s(sky, ladders, pairs, i, t_s, end_s):
 
 
 @kernel
-def add_event(events, n, pairs, ladders, i, t_s, is_up):
+def add_event(events, n, pairs, ladders, i, t_s, is_up, foreseen):
     """Note that a pair has come up or changed its rate, or gone down; how many events there are then."""
+    events.who[n, 4] = 1 if foreseen else 0
     events.time_s[n] = t_s
     events.who[n, 0] = pairs.who[i, FIRST]
     events.who[n, 1] = pairs.who[i, SECOND]
@@ -256,7 +257,7 @@ def acquire(sky, pairs, i, terminals, habits, ladders, seed, t_s, events, n):
     takes_s = pair_acquisition_s(seed, pairs, i, terminals, habits, t_s)
     if takes_s <= 0.0:
         come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s)
-        return add_event(events, n, pairs, ladders, i, t_s, True)
+        return add_event(events, n, pairs, ladders, i, t_s, True, True)
     pairs.what[i, STATE] = ACQUIRING
     pairs.when[i, UP_AT] = t_s + takes_s
     return n
@@ -310,22 +311,22 @@ def advance_pair(sky, world, terminals, habits, ladders, seed, pairs, i, t_s, un
                 pairs.when[i, SINCE] = t_s
             else:
                 if pairs.what[i, STATE] == UP:
-                    n = add_event(events, n, pairs, ladders, i, t_s, False)
+                    n = add_event(events, n, pairs, ladders, i, t_s, False, t_s < gone_s)
                 if pairs.what[i, RESERVED] == 0:
                     release_pair(sky, pairs, i, terminals, t_s)
                     return n
                 pairs.what[i, STATE] = WAITING
         elif t_s == loss_s:
-            n = add_event(events, n, pairs, ladders, i, t_s, False)
+            n = add_event(events, n, pairs, ladders, i, t_s, False, False)
             n = acquire(sky, pairs, i, terminals, habits, ladders, seed, t_s, events, n)
         elif t_s == up_s:
             come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s)
-            n = add_event(events, n, pairs, ladders, i, t_s, True)
+            n = add_event(events, n, pairs, ladders, i, t_s, True, True)
         else:
             range_m = range_at(sky, pairs.who[i, FIRST], pairs.who[i, SECOND], t_s)
             pairs.what[i, LEVEL] = level_at(ladders, pairs.who[i, LADDER], range_m)
             pairs.when[i, LEVEL_SURE] = t_s
-            n = add_event(events, n, pairs, ladders, i, t_s, True)
+            n = add_event(events, n, pairs, ladders, i, t_s, True, True)
     pairs.when[i, SURE] = sure_s
     if pairs.what[i, STATE] == UP:
         pairs.when[i, LEVEL_SURE] = level_sure_s

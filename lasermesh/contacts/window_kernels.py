@@ -26,9 +26,6 @@ from lasermesh.contacts.conditions_kernels import (
 )
 from lasermesh.contacts.pairs_kernels import REACH
 
-NEARLY_RADIAL = 0.3
-"""A satellite's height changes by less than this share of its way in an interval, unless it is decaying fast."""
-
 
 class Windows(NamedTuple):
     """When pairs can be linked within an interval, in any order."""
@@ -47,10 +44,10 @@ def windows_of_pair(sky, world, check, windows, place, room):
     if gone_s <= begin_s:
         return 0
     start_s, t_s, found = -math.inf, begin_s, 0
-    slack = slack_s(sky, world, check, t_s)
+    slack = slack_s(sky, world, check, t_s)[0]
     holds = slack >= 0.0
     while True:
-        change_s, _ = change_after_s(sky, world, check, t_s, slack, end_s, gone_s, holds)
+        change_s, _ = change_after_s(sky, world, check, t_s, abs(slack), end_s, gone_s, holds)
         if holds:
             if found < room:
                 windows.first[place + found] = check.first
@@ -62,12 +59,12 @@ def windows_of_pair(sky, world, check, windows, place, room):
             return found
         holds = not holds
         start_s = t_s = change_s
-        slack = slack_s(sky, world, check, t_s)
+        slack = slack_s(sky, world, check, t_s)[0]
 
 
 @inline_kernel
 def time_of(margin_m, rate, curvature):
-    """For how long the sign of a margin is sure, with that sign, by its rate and a bound on how that changes."""
+    """For how long the sign of a margin is sure, with that sign, by its rate and how fast that can change."""
     distance = min(abs(margin_m), 1e12)
     if distance == 0.0:
         return 0.0
@@ -80,8 +77,8 @@ def time_of(margin_m, rate, curvature):
 def margins_at_knot(sky, world, sites, s, member, column, ahead, max_range_m):
     """Margins of the mask and of the range at a knot, in seconds for which their signs are sure.
 
-    `column` of `Sky.state` is where the position at that knot is; the velocity follows it. `ahead` is 1 to look
-    forward in time and -1 to look back.
+    `column` of `Sky.state` is where the position at that knot is; the velocity follows it. `ahead` is 1 to
+    look forward in time and -1 to look back.
     """
     state, row = sky.state, sites.row[s]
     x, y, z = state[member, column], state[member, column + 1], state[member, column + 2]
@@ -95,7 +92,10 @@ def margins_at_knot(sky, world, sites, s, member, column, ahead, max_range_m):
     height_rate = ahead * (u_x * v_x + u_y * v_y + u_z * v_z)
     # A range changes its rate by acceleration and by turning, the more the nearer the satellite can come.
     speed = math.sqrt(v_x * v_x + v_y * v_y + v_z * v_z) + ACCELERATION * sky.length_s
-    nearest_m = math.sqrt(x * x + y * y + z * z) - sites.radius_m[s] - speed * sky.length_s * NEARLY_RADIAL
+    radius = math.sqrt(x * x + y * y + z * z)
+    sinking_m = abs(x * v_x + y * v_y + z * v_z) / radius * sky.length_s
+    sinking_m += 0.5 * ACCELERATION * sky.length_s * sky.length_s
+    nearest_m = radius - sites.radius_m[s] - sinking_m
     turning = speed * speed / max(nearest_m, 1.0)
     bend = ACCELERATION + abs(least) * (ACCELERATION + turning)
     return (
@@ -215,7 +215,10 @@ def usable_terminal(sky, world, terminals, habits, share, node, state, d_x, d_y,
             head = terminals.type[terminal]
             if (
                 range_m <= habits[head, REACH]
-                and fold_head(math.inf, world, sky, share, head, state, d_x, d_y, d_z, range_m, 0.0) >= 0.0
+                and fold_head(
+                    (math.inf, math.inf), world, sky, share, head, state, d_x, d_y, d_z, range_m, 0.0
+                )[0]
+                >= 0.0
             ):
                 return terminal
     return -2
@@ -264,7 +267,7 @@ def fill_candidates(
         if not distance <= limit_m:
             continue
         if site >= 0:
-            if slack_s(sky, world, make_check(node, other, 0, 0, site, limit_m), t_s) < 0.0:
+            if slack_s(sky, world, make_check(node, other, 0, 0, site, limit_m), t_s)[0] < 0.0:
                 continue
         elif grazing_height_m(world, a, b) < 0.0:
             continue

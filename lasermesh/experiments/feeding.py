@@ -1,6 +1,7 @@
 """What the packet engine is told step by step: links, their delays, and what changes when."""
 
 import hashlib
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,30 @@ class LinkChanges(NamedTuple):
     rate_bps: np.ndarray  # int64 (n,)  from then on; 0: down
 
 
+def lasting_graph(step, n_links):
+    """The links of a `LinkStep` that are up at its start, without those that are known to go down within it.
+
+    Known is what orbits, plans and choices foretell; losses, clouds and failures come as a surprise. A node
+    keeps the links it has if all of them go down: until then they are better than none. `n_links` is the
+    number of links known by now.
+    """
+    graph = step.graph
+    ends = np.zeros(n_links, bool)
+    ends[step.change_link[step.change_foreseen & (step.change_rate_bps == 0)]] = True
+    ending = ends[graph.link]
+    if not ending.any():
+        return graph
+    n_nodes = len(graph.first) - 1
+    lasting_from = np.bincount(graph.from_node[~ending], minlength=n_nodes)
+    lasting_to = np.bincount(graph.to_node[~ending], minlength=n_nodes)
+    stay = ~ending | (lasting_from[graph.from_node] == 0) | (lasting_to[graph.to_node] == 0)
+    first = np.concatenate(([0], np.cumsum(np.bincount(graph.from_node[stay], minlength=n_nodes))))
+    columns = ("from_node", "to_node", "link", "range_m", "rate_bps", "kind", "rule")
+    return replace(
+        graph, first=first.astype(np.int64), **{name: getattr(graph, name)[stay] for name in columns}
+    )
+
+
 class LinkFeed:
     """Turns the links of successive steps into what the engine needs to know.
 
@@ -63,6 +88,8 @@ class LinkFeed:
     ----------
     graph : LinkGraph
         At the beginning of the step that was begun last.
+    lasting_graph : LinkGraph
+        The same without links of which it is known that they will not last the step.
     rate_bps : int64 array, shape (n_links,)
         By link id, at the same instant; 0 where a link is down.
     changes : LinkChanges
@@ -72,7 +99,7 @@ class LinkFeed:
     """
 
     def __init__(self, experiment, links, engine, watch):
-        self.graph = None
+        self.graph = self.lasting_graph = None
         self.changes = None
         self.rate_bps = np.zeros(0, np.int64)
         self.longest_miss_m = 0.0
@@ -104,6 +131,7 @@ class LinkFeed:
         """
         step = self._links.step(start_s, end_s)
         graph = self.graph = step.graph
+        self.lasting_graph = lasting_graph(step, len(self._links.links.from_node))
         ids = graph.link.astype(np.int64)
         rate_bps = self._scaled(graph.rate_bps)
         inner = self._inner_changes(step, start_s, start_ps, end_ps)

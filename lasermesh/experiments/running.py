@@ -262,7 +262,7 @@ class Simulation:
     def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
         snapshot = Snapshot.from_graph(
-            self._feed.graph,
+            self._feed.lasting_graph,
             self._names,
             self._transit,
             None,
@@ -293,7 +293,7 @@ class Simulation:
             return None
         share = np.zeros(len(self._links.links.from_node))
         share[: len(self._busy_share)] = self._busy_share
-        return share[self._feed.graph.link]
+        return share[self._feed.lasting_graph.link]
 
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""

@@ -10,10 +10,13 @@ import math
 import numpy as np
 import pytest
 
+from lasermesh.contacts import LinkEngine
+from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario.topology import GroundGroup, LinkRule, PlanContact, SatelliteGroup, Site
 from tests.contacts.comparing import contacts_of_engine, joined
 from tests.contacts.tracks import Tracks
 from tests.contacts.worlds import rule, terminal, topology, uses
+from tests.orbits import scenes
 from tests.reference import chance
 from tests.reference.link_rules import simulate
 
@@ -421,3 +424,18 @@ def test_a_loss_that_costs_no_time_to_acquire_is_none(contacts_of):
     weak = terminal(mean_time_between_losses_s=5.0)
     found = contacts_of(one_pair([weak], NEAREST), [HOVERING, track((0.0, 100.0, 0.0))], 60.0)
     check(found[0, 1], (0.0, 60.0, 25.0))
+
+
+def test_antennas_of_a_site_count_over_all_ground_rules():
+    """One antenna, two groups of satellites overhead, a rule for each: the first rule has it."""
+    scene = scenes.topology(
+        scenes.walker("a", planes=12, slots=12),
+        scenes.walker("b", planes=12, slots=12, altitude_km=900.0),
+        where=[GroundGroup(name="s", sites=(Site(name="s", lat_deg=10.0, lon_deg=20.0, antennas=1),))],
+        links=[
+            scenes.ground(("a",), ("s",), choose="nearest"),
+            scenes.ground(("b",), ("s",), choose="nearest"),
+        ],
+    )
+    graph = LinkEngine(scene, build_ephemeris(scene)).graph_at(0.0)
+    assert len(graph) == 2 and set(graph.rule.tolist()) == {0}

@@ -489,6 +489,9 @@ class _World:
         antennas = self.conditions.sites[site - self.conditions.n_satellites].antennas
         if antennas is None:
             antennas = math.inf if rule.choose == "all" else 1
+        else:  # the site's own number counts over all rules
+            antennas -= sum(link.first == site and self.topology.links[link.rule] is not rule
+                            for link in self.links)  # fmt: skip
         beams = math.inf if rule.beams is None else rule.beams
         return (
             sum(link.first == site for link in chosen) >= antennas

@@ -43,7 +43,7 @@ class LinkEngine:
     warm_up_s : float, optional
         Rules with memory begin so long before the first instant that is asked for, instead of at t = 0.
     potential : bool
-        Links that could be by range, grazing altitude and elevation alone (see `iterate_contacts`).
+        Links that could be by geometry alone (see `iterate_contacts`).
 
     Attributes
     ----------

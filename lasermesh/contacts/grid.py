@@ -1,14 +1,37 @@
 """Rule `grid`: which satellites of a group are neighbours, fixed once at the epoch."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from lasermesh.contacts.graph import ISL
 from lasermesh.contacts.reserve_kernels import NOT_FREE, fill_grid_terminals
-from lasermesh.orbits.satellites import slot_phases_deg
+from lasermesh.orbits.satellites import plane_nodes_deg, slot_phases_deg
 from lasermesh.units import NONE
 
 # Satellites of the next plane whose phases are this close to equally near are equally near.
 EQUAL_PHASE_DEG = 1e-6
+
+
+class PatternPlanes(NamedTuple):
+    """How the planes of a pattern lie."""
+
+    node_deg: np.ndarray  # float64 (planes,)
+    inclination_deg: float
+
+    def nearest_ahead_deg(self, plane, target):
+        """By how much a satellite of the target plane is ahead that is nearest to one of the plane.
+
+        From satellites of two circular orbits of equal size and inclination, angles ahead x of each other and
+        dO between the nodes, the range goes up and down about its mean square twice per orbit. By how much
+        depends on dO alone; the mean square is least at tan(x / 2) = -cos i tan(dO / 2). So with this x both
+        the mean and the greatest range are least, and the nearer to it the less.
+        """
+        half = math.radians(self.node_deg[target] - self.node_deg[plane]) / 2.0
+        return -2.0 * math.degrees(
+            math.atan2(math.cos(math.radians(self.inclination_deg)) * math.sin(half), math.cos(half))
+        )
 
 
 def grid_pairs(topology, index, ephemeris):
@@ -21,7 +44,12 @@ def grid_pairs(topology, index, ephemeris):
         rows = topology.group_rows(group.name)
         slots = rows_by_slot(group, rows), phases_by_slot(group, rows, ephemeris)
         wrap = group.pattern != "walker-star" if rule.wrap is None else rule.wrap
-        how = {"neighbour": rule.neighbour, "wrap": wrap, "wrap_shift": wrap_shift(group)}
+        how = {
+            "neighbour": rule.neighbour,
+            "wrap": wrap,
+            "wrap_shift": wrap_shift(group),
+            "pattern_planes": pattern_planes(group),
+        }
         if rule.degree is None:
             found.append(neighbour_pairs(*slots, rule.offsets, **how))
         else:
@@ -88,7 +116,12 @@ def wrap_shift(group):
     return group.phasing_factor if isinstance(group.phasing_factor, int) else 0
 
 
-def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift):
+def pattern_planes(group):
+    """How a group's planes lie, None where element sets say it."""
+    return None if group.pattern is None else PatternPlanes(plane_nodes_deg(group), group.inclination_deg)
+
+
+def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift, pattern_planes=None):
     """Pairs of rows that a grid joins within one group.
 
     Parameters
@@ -98,12 +131,14 @@ def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift
     phase_deg : float64 array, shape (planes, slots)
         Along the orbit from the ascending node; nan: unknown, never nearest.
     offsets : sequence of (planes ahead, slots ahead)
-    neighbour : "nearest-phase" or "same-index"
+    neighbour : "nearest-phase", "stays-nearest" or "same-index"
         How the slot in another plane is found, before `slots ahead` are added.
     wrap : bool
         Whether the first plane comes after the last.
     wrap_shift : int
         By how many slots `same-index` shifts there.
+    pattern_planes : PatternPlanes
+        For `stays-nearest`; the others do without.
 
     Returns
     -------
@@ -111,17 +146,13 @@ def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift
         (row, row of its neighbour), each unordered pair once, in the order of offsets, planes, slots.
     """
     n_planes, n_slots = row_of_slot.shape
-    slot = np.arange(n_slots)
     found = []
     for planes_ahead, slots_ahead in offsets:
         for plane in range(n_planes):
             turns, target = divmod(plane + planes_ahead, n_planes)
             if turns != 0 and not wrap:
                 continue
-            if planes_ahead == 0 or neighbour == "same-index":
-                beside = slot + turns * wrap_shift
-            else:
-                beside = nearest_slots(phase_deg[plane], phase_deg[target])
+            beside = _slots_beside(phase_deg, plane, planes_ahead, neighbour, wrap_shift, pattern_planes)
             neighbours = row_of_slot[target, (beside + slots_ahead) % n_slots]
             joined = np.stack((row_of_slot[plane], neighbours), axis=1)
             found.append(joined[(joined != NONE).all(axis=1)])
@@ -131,7 +162,7 @@ def neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift
     return pairs[np.sort(first_seen)]
 
 
-def three_neighbour_pairs(row_of_slot, phase_deg, neighbour, wrap, wrap_shift):
+def three_neighbour_pairs(row_of_slot, phase_deg, neighbour, wrap, wrap_shift, pattern_planes=None):
     """Pairs of rows of a grid in which satellites have two links in their plane and one to a plane beside it.
 
     Around its ring, every other satellite is linked with the plane ahead, and those between with the plane
@@ -142,7 +173,7 @@ def three_neighbour_pairs(row_of_slot, phase_deg, neighbour, wrap, wrap_shift):
     n_planes, n_slots = row_of_slot.shape
     within = neighbour_pairs(row_of_slot, phase_deg, [(0, 1)], neighbour, wrap, wrap_shift)
     beside = [
-        _slots_beside(phase_deg, plane, neighbour, wrap_shift)
+        _slots_beside(phase_deg, plane, 1, neighbour, wrap_shift, pattern_planes)
         for plane in range(n_planes if wrap and n_planes > 2 else n_planes - 1)
     ]
     used = np.zeros(row_of_slot.shape, dtype=bool)
@@ -165,12 +196,16 @@ def three_neighbour_pairs(row_of_slot, phase_deg, neighbour, wrap, wrap_shift):
     return np.concatenate((within, np.array(found, dtype=np.int64).reshape(-1, 2)))
 
 
-def _slots_beside(phase_deg, plane, neighbour, wrap_shift):
-    """Slot of the next plane beside each slot of a plane."""
+def _slots_beside(phase_deg, plane, planes_ahead, neighbour, wrap_shift, pattern_planes):
+    """Slot of the plane so many planes ahead that is beside each slot of a plane."""
     n_planes, n_slots = phase_deg.shape
-    if neighbour == "same-index":
-        return (np.arange(n_slots) + (wrap_shift if plane == n_planes - 1 else 0)) % n_slots
-    return nearest_slots(phase_deg[plane], phase_deg[(plane + 1) % n_planes])
+    turns, target = divmod(plane + planes_ahead, n_planes)
+    if planes_ahead == 0 or neighbour == "same-index":
+        return (np.arange(n_slots) + turns * wrap_shift) % n_slots
+    ahead_deg = 0.0
+    if neighbour == "stays-nearest":
+        ahead_deg = pattern_planes.nearest_ahead_deg(plane, target)
+    return nearest_slots(phase_deg[plane] + ahead_deg, phase_deg[target])
 
 
 def nearest_slots(phase_deg, target_phase_deg):

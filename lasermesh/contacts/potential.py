@@ -15,7 +15,7 @@ MOST_PAIRS = 5_000_000
 
 
 def add_potential_pairs(topology, index, ephemeris, setting, table):
-    """Add the pairs of a rule `grid`, `nearest` or `guest`, without terminals.
+    """Add the pairs of a rule `grid`, `nearest` or `guest`, whatever terminals are free.
 
     Raises
     ------
@@ -41,8 +41,9 @@ def add_potential_pairs(topology, index, ephemeris, setting, table):
             if one is other:
                 first, second = first[first < second], second[first < second]
         ladder, max_range_m = _best_ladder(rule, setting, one, other)
-        nobody, no_type = np.full((2, len(first)), NONE), np.zeros((2, len(first)), dtype=np.int32)
-        table.add(first, second, nobody, no_type, index, ISL, NONE, ladder, max_range_m)
+        nobody = np.full((2, len(first)), NONE)
+        types = [np.full(len(first), _pointing_type(setting, group)) for group in (one, other)]
+        table.add(first, second, nobody, types, index, ISL, NONE, ladder, max_range_m)
 
 
 def _group_pairs(rule, groups):
@@ -62,3 +63,10 @@ def _best_ladder(rule, setting, one, other):
         types = [use.type for use in group.terminals]
         rows.append(setting.type_row(max(types, key=reach_m)) if types else 0)
     return setting.ladder(rule, *rows)
+
+
+def _pointing_type(setting, group):
+    """The type whose mount and Sun exclusion count for a group: any if all agree, else none (0)."""
+    types = [use.type for use in group.terminals]
+    limits = {(each.mount, each.field_of_regard_deg, each.sun_exclusion_deg) for each in types}
+    return setting.type_row(types[0]) if len(limits) == 1 else 0

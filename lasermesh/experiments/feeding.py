@@ -57,12 +57,12 @@ class LinkChanges(NamedTuple):
     rate_bps: np.ndarray  # int64 (n,)  from then on; 0: down
 
 
-def lasting_graph(step, n_links):
+def lasting_graph(step, n_links, is_end):
     """The links of a `LinkStep` that are up at its start, without those that are known to go down within it.
 
-    Known is what orbits, plans and choices foretell; losses, clouds and failures come as a surprise. A node
-    keeps the links it has if all of them go down: until then they are better than none. `n_links` is the
-    number of links known by now.
+    Known is what orbits, plans and choices foretell; losses, clouds and failures come as a surprise. Links
+    stay that are the last out of a node, for what is on its way there, and the last into one where a flow
+    begins or ends (`is_end`, bool (n_nodes,)): until they go down they are better than none. `n_links` is the number of links known by now.
     """
     graph = step.graph
     ends = np.zeros(n_links, bool)
@@ -70,11 +70,10 @@ def lasting_graph(step, n_links):
     ending = ends[graph.link]
     if not ending.any():
         return graph
-    n_nodes = len(graph.first) - 1
-    lasting_from = np.bincount(graph.from_node[~ending], minlength=n_nodes)
-    lasting_to = np.bincount(graph.to_node[~ending], minlength=n_nodes)
-    stay = ~ending | (lasting_from[graph.from_node] == 0) | (lasting_to[graph.to_node] == 0)
-    first = np.concatenate(([0], np.cumsum(np.bincount(graph.from_node[stay], minlength=n_nodes))))
+    last_out = np.bincount(graph.from_node[~ending], minlength=len(is_end)) == 0
+    last_in = is_end & (np.bincount(graph.to_node[~ending], minlength=len(is_end)) == 0)
+    stay = ~ending | last_out[graph.from_node] | last_in[graph.to_node]
+    first = np.concatenate(([0], np.cumsum(np.bincount(graph.from_node[stay], minlength=len(is_end)))))
     columns = ("from_node", "to_node", "link", "range_m", "rate_bps", "kind", "rule")
     return replace(
         graph, first=first.astype(np.int64), **{name: getattr(graph, name)[stay] for name in columns}
@@ -98,7 +97,8 @@ class LinkFeed:
         How far a range, linear in time within its step, has been off in the middle of a step.
     """
 
-    def __init__(self, experiment, links, engine, watch):
+    def __init__(self, experiment, links, engine, watch, is_end):
+        self._is_end = is_end  # where flows begin or end
         self.graph = self.lasting_graph = None
         self.changes = None
         self.rate_bps = np.zeros(0, np.int64)
@@ -131,7 +131,7 @@ class LinkFeed:
         """
         step = self._links.step(start_s, end_s)
         graph = self.graph = step.graph
-        self.lasting_graph = lasting_graph(step, len(self._links.links.from_node))
+        self.lasting_graph = lasting_graph(step, len(self._links.links.from_node), self._is_end)
         ids = graph.link.astype(np.int64)
         rate_bps = self._scaled(graph.rate_bps)
         inner = self._inner_changes(step, start_s, start_ps, end_ps)

@@ -162,7 +162,9 @@ class Simulation:
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
             longest_window_ps=LONGEST_WINDOW_PS,
         )
-        self._feed = LinkFeed(experiment, self._links, self.engine, self._watch)
+        is_end = np.zeros(len(self._names), bool)
+        is_end[self.flows.source] = is_end[self.flows.destination] = True
+        self._feed = LinkFeed(experiment, self._links, self.engine, self._watch, is_end)
         self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
         self._totals = LinkTotals()

@@ -48,15 +48,16 @@ class Formation:
     def _offsets(self, t_s):
         """Place (fore, left, up) of each satellite in its leader's frame, and how fast it changes.
 
-        Hill's equations without drift (Clohessy and Wiltshire, J. Aerospace Sci. 27, 1960): a satellite above
-        its leader falls behind, so it moves along an ellipse twice as long as high.
+        Of the solutions of Hill's equations (Clohessy and Wiltshire, J. Aerospace Sci. 27, 1960) the one from
+        these places in which all stay: along an ellipse about the leader, twice as long as high, backwards
+        at its top. The shape of the whole returns after an orbit.
         """
         if not self._swings:
             return self._offsets_m, np.zeros_like(self._offsets_m)
         fore, left, up = self._offsets_m.T
         cosine, sine = np.cos(self._motion_rad_per_s * t_s), np.sin(self._motion_rad_per_s * t_s)
-        places = (fore - 2.0 * up * sine, left * cosine, up * cosine)
-        drift = (-2.0 * up * cosine, -left * sine, -up * sine)
+        places = (fore * cosine - 2.0 * up * sine, left * cosine, up * cosine + 0.5 * fore * sine)
+        drift = (-fore * sine - 2.0 * up * cosine, -left * sine, 0.5 * fore * cosine - up * sine)
         return np.stack(places, axis=1), np.stack(drift, axis=1) * self._motion_rad_per_s
 
 

@@ -64,6 +64,11 @@ def slot_phases_deg(group):
     return group.anomaly_deg + phase_step_deg(group)[:, None] + np.arange(group.slots) * 360.0 / group.slots
 
 
+def plane_nodes_deg(group):
+    """Right ascension of the ascending node at the epoch of every plane of a pattern: float64 (planes,)."""
+    return group.raan_deg + np.arange(group.planes) * group.raan_spread_deg / group.planes
+
+
 def pattern_motion_rad_per_s(group):
     """The (Kozai) mean motion of a pattern's satellites."""
     if group.mean_motion_rev_per_day is not None:
@@ -76,8 +81,7 @@ def pattern_angles_rad(group):
     """Mean anomaly and node at the epoch of a pattern's satellites in row order: float64 (n,) each."""
     plane, slot = group.plane_slot[:, 0], group.plane_slot[:, 1]
     anomalies = (np.radians(slot_phases_deg(group)) % (2.0 * math.pi))[plane, slot]
-    nodes_deg = group.raan_deg + np.arange(group.planes) * group.raan_spread_deg / group.planes
-    return anomalies, (np.radians(nodes_deg) % (2.0 * math.pi))[plane]
+    return anomalies, (np.radians(plane_nodes_deg(group)) % (2.0 * math.pi))[plane]
 
 
 def pattern_record(group, anomaly_rad, node_rad, day, fraction):

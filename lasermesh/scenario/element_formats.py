@@ -129,8 +129,11 @@ class _XmlReader:
             self._values = None
         elif self._values is not None:
             text = "".join(self._text).strip()
+            keyword = _local(tag)
+            if text and keyword in NEEDED and keyword in self._values:
+                raise _Fault(self.parser.CurrentLineNumber, f"{keyword} is there twice in an omm element")
             if text:
-                self._values[_local(tag)] = text
+                self._values[keyword] = text
         self._text = []
 
 

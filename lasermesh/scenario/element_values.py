@@ -71,7 +71,7 @@ def set_from_keywords(values, line_number, slot):
     try:
         catalog_number = _catalog_number(values)
     except ValueError as error:
-        faults.append(str(error))
+        faults.append(f"{error}, of {shown(name)}" if name else str(error))
     missing = [word for word in NEEDED if _is_blank(values.get(word))]
     title = shown(name) if name else f"catalogue number {catalog_number}" if catalog_number else "it"
     if missing:

@@ -114,14 +114,12 @@ class _Reading:
         if not check_row(whole, self.plan_file, WORDS):
             self.sound = False
             return
-        for begin, end, (rate, delay_s) in cut_by(start_s, stop_s, rates, delays):
-            piece = whole._replace(start_s=begin, stop_s=end, owlt_s=delay_s)
-            if rate is None:  # no bits flow
-                continue
-            if check_row(piece, self.plan_file, WORDS):
-                self.rows.append(piece._replace(rate_bps=round(rate * 8)))
-            else:
-                self.sound = False
+        _check_cover("rate", rates, start_s, stop_s)
+        _check_cover("delay", delays, start_s, stop_s)
+        self.rows += [
+            whole._replace(start_s=begin, stop_s=end, rate_bps=round(rate * 8), owlt_s=delay_s)
+            for begin, end, (rate, delay_s) in cut_by(start_s, stop_s, rates, delays)
+        ]
 
     def _find(self, word, line, key):
         if not word.isdecimal() or int(word) >= len(self.nodes):
@@ -174,8 +172,6 @@ class _Reading:
                 raise _Fault(f"a segmented contact must say its {name}")
             if BAD not in segments:
                 segments.sort()
-                if any(after[0] < before[1] for before, after in itertools.pairwise(segments)):
-                    raise _Fault(f"two values of {name} for the same time")
         return tuple(BAD if BAD in segments else segments for segments in found.values())
 
     def _segment(self, name, words, line):
@@ -194,3 +190,16 @@ class _Reading:
         if self.budgets:
             what = count_of(len(self.budgets), "contact")
             self.plan_file.warn(f"{what} with budgets by priority, which are ignored", self.budgets[0].number)
+
+
+def _check_cover(name, segments, start_s, stop_s):
+    """That each instant of a contact, and no other, has one value: A-SABR takes nothing else."""
+    begins_s = [*(begin_s for begin_s, _, _ in segments), stop_s]
+    ends_s = [start_s, *(end_s for _, end_s, _ in segments)]
+    if any(begin_s < end_s for begin_s, end_s in zip(begins_s[1:-1], ends_s[1:], strict=False)):
+        raise _Fault(f"two values of {name} for the same time")
+    if begins_s != ends_s:
+        raise _Fault(
+            f"{name} must have values for all of the contact, from {start_s:.15g} to {stop_s:.15g}, and for no "
+            "other time"
+        )

@@ -71,10 +71,10 @@ class Report:
 
     def add(self, file, line, key, message, given=None):
         self.opened(file)
-        self._problems.append(Problem(file, line, key, json_ready(given), message))
+        self._problems.append(Problem(file, line, key and writable(key), json_ready(given), writable(message)))
 
     def warn(self, file, line, key, message):
-        self.warnings.append(str(Problem(file, line, key, None, message)))
+        self.warnings.append(writable(str(Problem(file, line, key, None, message))))
 
     @property
     def problems(self):
@@ -105,11 +105,18 @@ def json_ready(value):
     """The value itself where JSON can hold it, its text elsewhere."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if value is None or isinstance(value, str | bool | float):
+    if isinstance(value, str):
+        return writable(value)
+    if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and abs(value) < 2**63:
         return value
     return shown(value)
+
+
+def writable(text):
+    """The text with halves of characters, which JSON can hold but no UTF-8 output, as `\\ud800`."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def did_you_mean(word, known):

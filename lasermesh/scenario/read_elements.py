@@ -5,11 +5,11 @@ import fnmatch
 from collections import Counter
 from typing import NamedTuple
 
-from lasermesh.scenario.element_values import BadSet
+from lasermesh.scenario.element_values import BadSet, days_of
 from lasermesh.scenario.elements import read_elements
 from lasermesh.scenario.fields import BAD, name_fault
 from lasermesh.scenario.finding import read_data_file
-from lasermesh.scenario.problems import shown
+from lasermesh.scenario.problems import shown, writable
 from lasermesh.scenario.sources import Line
 from lasermesh.scenario.topology import SKIP_REASONS, Skipped
 
@@ -19,7 +19,6 @@ _REASONS = {
     "checksum": "with a wrong checksum",
     "duplicate": "in the file already",
 }
-_DAYS_BEFORE_SGP4_ZERO = 711_857  # of datetime's ordinals, to 1949-12-31
 
 
 class Matching(NamedTuple):
@@ -85,12 +84,7 @@ def _with_slots(matching, in_planes):
     new = {slot: index for index, slot in enumerate(slots)}
     if all(slot == index for slot, index in new.items()):
         return matching
-    return matching._replace(good=[_at_slot(each, new[each.slot]) for each in matching.good])
-
-
-def _at_slot(elements, slot):
-
-    return dataclasses.replace(elements, slot=slot)
+    return matching._replace(good=[dataclasses.replace(each, slot=new[each.slot]) for each in matching.good])
 
 
 def _without_stale_and_double(sets, max_age_h, epoch):
@@ -125,7 +119,7 @@ def _bad(elements, reason, message):
 def _days(instant):
     """Days since 1949-12-31 of an instant in UTC."""
     seconds = instant.hour * 3600 + instant.minute * 60 + instant.second + instant.microsecond * 1e-6
-    return instant.toordinal() - _DAYS_BEFORE_SGP4_ZERO + seconds / 86_400.0
+    return days_of(instant) + seconds / 86_400.0
 
 
 def report_bad(matching, values, place, on_bad_satellite, skipped):
@@ -156,8 +150,8 @@ def report_bad(matching, values, place, on_bad_satellite, skipped):
             message = f"{len(bad)} of {total} satellites {are} left out, {why}: {_named(bad)}"
             report.warn(file, None, None, message)
     for each in matching.bad:
-        name = each.name or f"line {each.line_number}"
-        skipped.append(Skipped(name, each.catalog_number, file, each.line_number, each.reason, each.message))
+        name, message = writable(each.name or f"line {each.line_number}"), writable(each.message)
+        skipped.append(Skipped(name, each.catalog_number, file, each.line_number, each.reason, message))
     return True
 
 

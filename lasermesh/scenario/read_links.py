@@ -72,6 +72,11 @@ def _check_grid(values, place, satellites, names, grid_needs):
             _check_offsets_fit(offsets, group, place)
             needs = grid_needs.setdefault(group.name, {})
             _check_terminals_suffice(offsets, wrap, degree, group, place, needs)
+        if values["neighbour"] == "stays-nearest" and group.pattern is None:
+            message = (
+                f'"stays-nearest" needs a pattern, and the orbits of {shown(group.name)} come from a file'
+            )
+            place.at("neighbour").report(message, "stays-nearest")
         _check_rate(values["rate_gbps"], group, place.at("rate_gbps"))
         _warn_of_idle_rate(values, group, place)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lasermesh.scenario.positions import line_numbers
-from lasermesh.scenario.problems import Report, shown
+from lasermesh.scenario.problems import Report, shown, writable
 
 MOST_SCENARIO_BYTES = 4_000_000
 MOST_DATA_BYTES = 256_000_000
@@ -111,9 +111,10 @@ def display_name(path):
     """The path as short as it can be from here: relative below the working directory."""
     path = Path(path)
     try:
-        return str(path.relative_to(Path.cwd())) if path.is_absolute() else str(path)
+        path = path.relative_to(Path.cwd()) if path.is_absolute() else path
     except (ValueError, OSError):
-        return str(path)
+        pass
+    return writable(str(path))
 
 
 def read_text(path, most_bytes, report):

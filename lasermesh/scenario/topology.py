@@ -115,7 +115,7 @@ class SatelliteGroup:
         Choice(("held", "hill")),
         "held",
         only=(FORMATION,),
-        help="Whether offsets are kept, or swing once per orbit as without thrust (Hill's equations).",
+        help="Whether offsets are kept, or swing about the leader once per orbit, as without thrust (Hill).",
     )
     planes: int | None = key(
         Integer(1),
@@ -374,10 +374,10 @@ class LinkRule:
         help="Neighbours of each satellite; each an undirected link.",
     )
     neighbour: str = key(
-        Choice(("nearest-phase", "same-index")),
+        Choice(("nearest-phase", "stays-nearest", "same-index")),
         "nearest-phase",
         only=(GRID,),
-        help="Neighbour in another plane: the nearest in phase, or the one of the same slot.",
+        help="Neighbour in another plane: nearest in phase, nearest over an orbit (patterns), or same slot.",
     )
     wrap: bool | None = key(
         Flag(),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lasermesh.contacts import clears_earth
-from lasermesh.contacts.grid import neighbour_pairs, rows_by_slot, wrap_shift
+from lasermesh.contacts.grid import neighbour_pairs, pattern_planes, rows_by_slot, wrap_shift
 from lasermesh.orbits import build_ephemeris
 from lasermesh.orbits.satellites import slot_phases_deg
 from lasermesh.units import (
@@ -59,26 +59,21 @@ class Shell(NamedTuple):
     across_ms: tuple[float, float]
     range_rate_km_per_s: float
     azimuth_rate_deg_per_s: float
-    slots_ahead: int = 0  # from our neighbour in the next plane to that of the table
     spread_deg: float = 360.0
 
 
 SHELLS = {
     "walker-144": Shell(12, 12, 7, 550, 53, 95.65, 5017, 3586, (688, 2946), (2.3, 9.8), 2.47, 0.26),
-    "walker-528": Shell(24, 22, 3, 550, 53, 95.65, 5017, 1972, (632, 1577), (2.1, 5.3), 1.03, 0.14, -1),
+    "walker-528": Shell(24, 22, 3, 550, 53, 95.65, 5017, 1972, (632, 1577), (2.1, 5.3), 1.03, 0.14),
     "starlink-gen1": Shell(72, 22, 65, 550, 53, 95.65, 5017, 1972, (172, 512), (0.6, 1.7), 0.37, 0.18),
     "starlink-2026-53": Shell(72, 18, 45, 540, 53.2, 95.44, 4961, 2403, (543, 727), (1.8, 2.4), 0.20, 0.06),
-    "starlink-2026-43": Shell(99, 51, 36, 483, 43, 94.27, 4634, 845, (219, 369), (0.7, 1.2), 0.17, 0.09, -1),
-    "starlink-2026-70": Shell(
-        36, 16, 17, 572, 70, 96.11, 5137, 2712, (1020, 1529), (3.4, 5.1), 0.55, 0.07, -1
-    ),
-    "kuiper-630": Shell(34, 34, 7, 630, 51.9, 97.31, 5443, 1293, (227, 1043), (0.8, 3.5), 0.88, 0.28, -1),
-    "kuiper-610": Shell(36, 36, 11, 610, 42, 96.90, 5339, 1218, (60, 817), (0.2, 2.7), 0.82, 0.84, -1),
-    "telesat": Shell(20, 11, 10, 1325, 50.88, 112.14, 8398, 4340, (660, 1983), (2.2, 6.6), 1.24, 0.15, -1),
-    "iridium": Shell(
-        6, 11, 2, 780, 86.4, 100.45, 6175, 4033, (1553, 4189), (5.2, 14.0), 2.75, 0.15, 0, 189.6
-    ),
-    "walker-66": Shell(6, 11, 2, 550, 53, 95.65, 5017, 3904, (1793, 5816), (6.0, 19.4), 4.41, 0.19, -2),
+    "starlink-2026-43": Shell(99, 51, 36, 483, 43, 94.27, 4634, 845, (219, 369), (0.7, 1.2), 0.17, 0.09),
+    "starlink-2026-70": Shell(36, 16, 17, 572, 70, 96.11, 5137, 2712, (1020, 1529), (3.4, 5.1), 0.55, 0.07),
+    "kuiper-630": Shell(34, 34, 7, 630, 51.9, 97.31, 5443, 1293, (227, 1043), (0.8, 3.5), 0.88, 0.28),
+    "kuiper-610": Shell(36, 36, 11, 610, 42, 96.90, 5339, 1218, (60, 817), (0.2, 2.7), 0.82, 0.84),
+    "telesat": Shell(20, 11, 10, 1325, 50.88, 112.14, 8398, 4340, (660, 1983), (2.2, 6.6), 1.24, 0.15),
+    "iridium": Shell(6, 11, 2, 780, 86.4, 100.45, 6175, 4033, (1553, 4189), (5.2, 14.0), 2.75, 0.15, 189.6),
+    "walker-66": Shell(6, 11, 2, 550, 53, 95.65, 5017, 3904, (1793, 5816), (6.0, 19.4), 4.41, 0.19),
 }
 
 
@@ -94,11 +89,25 @@ def group_of(shell, vacant=()):
     )
 
 
-def neighbour_across(shell, slots_ahead):
+# Where the slot that the default rule takes is not the table's: by how many slots the table's is ahead of it.
+TABLES_SLOTS_AHEAD = {
+    "walker-528": -1,
+    "starlink-2026-43": -1,
+    "starlink-2026-70": -1,
+    "kuiper-630": -1,
+    "kuiper-610": -1,
+    "telesat": -1,
+    "walker-66": -2,
+}
+
+
+def neighbour_across(shell, neighbour="stays-nearest"):
     """Slot of plane 1 that a grid links with plane 0, slot 0."""
     group = group_of(shell)
     grid = rows_by_slot(group, range(group.size)), slot_phases_deg(group)
-    pairs = neighbour_pairs(*grid, [(1, slots_ahead)], "nearest-phase", False, wrap_shift(group))
+    pairs = neighbour_pairs(
+        *grid, [(1, 0)], neighbour, False, wrap_shift(group), pattern_planes=pattern_planes(group)
+    )
     ((_, row),) = pairs[pairs[:, 0] == 0].tolist()
     assert row // shell.slots == 1
     return row % shell.slots
@@ -121,7 +130,7 @@ class Flight(NamedTuple):
 
 
 def fly(shell):
-    kept = {(0, 0), (0, 1), (1, neighbour_across(shell, shell.slots_ahead))}
+    kept = {(0, 0), (0, 1), (1, neighbour_across(shell))}
     vacant = [(p, s) for p in range(shell.planes) for s in range(shell.slots) if (p, s) not in kept]
     group = group_of(shell, tuple(vacant))
     assert group.size == 3
@@ -179,7 +188,7 @@ def test_links_in_the_plane_are_as_long_as_in_the_table(flown):
 
 def test_links_across_planes_are_as_long_as_in_the_table_and_take_as_long(flown):
     shell, flight = flown
-    slot = neighbour_across(shell, shell.slots_ahead)
+    slot = neighbour_across(shell)
     tolerance_km = ACROSS_KM_PER_DEG * abs(phase_across_deg(shell, slot)) + LENGTH_ROUNDING_KM
     lengths_km = np.array([flight.across_km.min(), flight.across_km.max()])
     assert lengths_km == pytest.approx(np.array(shell.across_km), abs=tolerance_km)
@@ -208,19 +217,12 @@ def test_the_longest_line_of_sight_is_that_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", SHELLS)
-def test_the_tables_neighbour_is_the_one_that_comes_nearest_and_ours_the_one_nearest_in_phase(name):
-    # Who stays nearest to a satellite flies behind it in phase by 2 atan(cos i tan(dO / 2)), dO being the
-    # angle between the nodes. The table's neighbour is the one nearest to that phase, ours to the satellite's
-    # own: in six of the shells they are one slot apart, in that of 66 two.
+def test_the_tables_neighbour_stays_nearest_and_the_one_nearest_in_phase_may_be_another(name):
     shell = SHELLS[name]
-    apart = math.radians(shell.spread_deg / shell.planes)
-    behind_deg = math.degrees(
-        2.0 * math.atan(math.cos(math.radians(shell.inclination_deg)) * math.tan(apart / 2.0))
-    )
+    nearest = neighbour_across(shell, "nearest-phase")
     phases_deg = np.array([phase_across_deg(shell, slot) for slot in range(shell.slots)])
-    assert neighbour_across(shell, shell.slots_ahead) == np.abs(phases_deg + behind_deg).argmin()
-    ours = neighbour_across(shell, 0)
-    assert abs(phases_deg[ours]) == pytest.approx(np.abs(phases_deg).min())
+    assert abs(phases_deg[nearest]) == pytest.approx(np.abs(phases_deg).min())
+    assert (nearest + TABLES_SLOTS_AHEAD.get(name, 0)) % shell.slots == neighbour_across(shell)
 
 
 def test_only_the_shell_of_66_has_links_across_planes_that_break():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lasermesh.contacts.grid import neighbour_pairs
+from lasermesh.contacts.grid import PatternPlanes, nearest_slots, neighbour_pairs, three_neighbour_pairs
 from tests.reference import grid as reference
 
 PLUS = ((0, 1), (1, 0))
@@ -18,8 +18,20 @@ def walker_phases(planes, slots, phasing):
     return slot * 360.0 / slots + plane * phasing * 360.0 / (planes * slots)
 
 
-def joined(row_of_slot, phase_deg, offsets=PLUS, neighbour="nearest-phase", wrap=True, wrap_shift=0):
-    pairs = neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift)
+def planes_of(planes, inclination_deg, spread_deg=360.0):
+    return PatternPlanes(np.arange(planes) * spread_deg / planes, inclination_deg)
+
+
+def joined(
+    row_of_slot,
+    phase_deg,
+    offsets=PLUS,
+    neighbour="nearest-phase",
+    wrap=True,
+    wrap_shift=0,
+    pattern_planes=None,
+):
+    pairs = neighbour_pairs(row_of_slot, phase_deg, offsets, neighbour, wrap, wrap_shift, pattern_planes)
     found = {frozenset(pair) for pair in pairs.tolist()}
     assert len(found) == len(pairs), "a pair is there twice"
     return found
@@ -62,6 +74,69 @@ def test_of_equally_near_neighbours_the_one_ahead_is_taken():
     assert frozenset((0, 7)) in joined(rows(2, 4), clearly_behind, ((1, 0),), wrap=False)
 
 
+def test_who_stays_nearest_in_equatorial_planes_is_where_the_satellite_is():
+    # Planes at no inclination are one circle: a node 120 deg on is made up for by a phase 120 deg behind.
+    pairs = joined(
+        rows(3, 6), walker_phases(3, 6, 0), ((1, 0),), "stays-nearest", pattern_planes=planes_of(3, 0.0)
+    )
+    assert {frozenset((0, 10)), frozenset((2, 6)), frozenset((6, 16)), frozenset((12, 4))} <= pairs
+
+
+def test_who_stays_nearest_in_polar_planes_is_nearest_in_phase_and_across_a_stars_seam_opposite():
+    polar = planes_of(3, 90.0, 180.0)
+    assert [polar.nearest_ahead_deg(0, 1), polar.nearest_ahead_deg(2, 0)] == pytest.approx([0.0, 0.0])
+    # Nearly polar planes half a turn apart are the same plane, flown the other way round.
+    nearly = planes_of(2, 89.0)
+    assert abs(nearest_to_opposite(nearly.nearest_ahead_deg(0, 1))) == pytest.approx(0.0)
+
+
+def nearest_to_opposite(ahead_deg):
+    return (ahead_deg % 360.0) - 180.0
+
+
+def ranges_over_an_orbit(planes, plane, target, phase_deg, ahead_deg):
+    """Range, in radii of the orbits, between satellites of two planes, the second ahead; at 90 instants."""
+    along = np.radians(phase_deg + np.arange(0.0, 360.0, 4.0))[:, None]
+    (p, q), (other_p, other_q) = (
+        np.array(reference.axes(planes.node_deg[each], planes.inclination_deg)) for each in (plane, target)
+    )
+    other = along + np.radians(ahead_deg)
+    apart = p * np.cos(along) + q * np.sin(along) - other_p * np.cos(other) - other_q * np.sin(other)
+    return np.linalg.norm(apart, axis=1)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_other_slot_stays_nearer(seed):
+    rng = np.random.default_rng(seed)
+    count, slots = int(rng.integers(2, 30)), int(rng.integers(3, 40))
+    planes = planes_of(count, float(rng.uniform(0.0, 180.0)), float(rng.uniform(20.0, 360.0)))
+    plane, target = (int(rng.integers(count)) for _ in range(2))
+    phase_deg, target_deg = (
+        rng.uniform(0.0, 360.0),
+        rng.uniform(0.0, 360.0) + np.arange(slots) * 360.0 / slots,
+    )
+    wanted_deg = np.array([phase_deg + planes.nearest_ahead_deg(plane, target)])
+    (taken,) = nearest_slots(wanted_deg, target_deg)
+    ranges = [
+        ranges_over_an_orbit(planes, plane, target, phase_deg, each - phase_deg)
+        for each in target_deg.tolist()
+    ]
+    assert ranges[taken].max() <= min(each.max() for each in ranges) + 1e-9
+    assert (ranges[taken] ** 2).mean() <= min((each**2).mean() for each in ranges) + 1e-9
+
+
+@pytest.mark.parametrize("wrap", [True, False])
+def test_three_neighbours_are_among_those_that_stay_nearest(wrap):
+    how = {"neighbour": "stays-nearest", "wrap": wrap, "wrap_shift": 3}
+    grid = rows(6, 8), walker_phases(6, 8, 3)
+    planes = planes_of(6, 53.0)
+    pairs = three_neighbour_pairs(*grid, **how, pattern_planes=planes).tolist()
+    assert {frozenset(pair) for pair in pairs} <= joined(*grid, **how, pattern_planes=planes)
+    # Of two planes apart by 60 deg that one is 40 deg behind, which is nearly a slot.
+    default = three_neighbour_pairs(*grid, "nearest-phase", wrap, 3).tolist()
+    assert {frozenset(pair) for pair in pairs} != {frozenset(pair) for pair in default}
+
+
 def test_a_vacant_slot_has_no_link_and_is_not_replaced():
     row_of_slot = np.array([[0, 1, 2], [3, -1, 4]])
     assert joined(row_of_slot, walker_phases(2, 3, 0), ((1, 0),), wrap=False) == {
@@ -99,9 +174,12 @@ def test_kernel_free_rule_and_reference_agree_on_random_grids(seed):
         phase_deg = rng.uniform(0.0, 360.0, (planes, slots))
     arguments = {
         "offsets": [tuple(offset) for offset in rng.integers(-3, 4, (3, 2)).tolist()],
-        "neighbour": ("nearest-phase", "same-index")[seed // 2 % 2],
+        "neighbour": ("nearest-phase", "same-index", "stays-nearest")[seed // 2 % 3],
         "wrap": bool(rng.integers(2)),
         "wrap_shift": phasing,
+        "pattern_planes": planes_of(
+            planes, float(rng.uniform(0.0, 180.0)), float(rng.choice([180.0, 360.0]))
+        ),
     }
     expected = reference.neighbour_pairs(row_of_slot, phase_deg, **arguments)
     assert joined(row_of_slot, phase_deg, **arguments) == expected

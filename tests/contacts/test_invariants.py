@@ -305,7 +305,7 @@ def test_asking_in_pieces_or_again_gives_the_same_contacts():
 # ------------------------------------------------------------------------------------- grids of degree 3
 
 
-@pytest.mark.parametrize("neighbour", ["nearest-phase", "same-index"])
+@pytest.mark.parametrize("neighbour", ["nearest-phase", "same-index", "stays-nearest"])
 @pytest.mark.parametrize(
     ("planes", "slots", "pattern", "vacant"),
     [

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lasermesh.contacts import LinkTable
+from lasermesh.contacts import LinkGraph, LinkStep, LinkTable
 from lasermesh.experiments.contact_log import ContactLog
-from lasermesh.experiments.feeding import NO_LIMIT, LinkChanges, LinkFeed, engine_changes
+from lasermesh.experiments.feeding import NO_LIMIT, LinkChanges, LinkFeed, engine_changes, lasting_graph
 from lasermesh.packets.state import CHANGE_RATE, CHANGE_START, CHANGE_STOP, NEVER
 from lasermesh.units import PS_PER_S, SPEED_OF_LIGHT_M_PER_S
 
@@ -42,6 +42,7 @@ class ScriptedLinks:
             change_s=np.array(columns[0], float),
             change_link=np.array(columns[1], np.int32),
             change_rate_bps=np.array(columns[2], np.int64),
+            change_foreseen=np.zeros(len(inner), bool),
         )
 
     def ranges_at(self, links, t_s):
@@ -72,7 +73,7 @@ def feed_of(links, queues=((None, None),), scale=1.0):
     rules = [SimpleNamespace(queue_packets=p, queue_bytes=b) for p, b in queues]
     packets = SimpleNamespace(scale=scale, queue_packets=None, queue_bytes=None)
     experiment = SimpleNamespace(packets=packets, topology=SimpleNamespace(links=rules))
-    return LinkFeed(experiment, links, Recorder(), lambda *columns: 0)
+    return LinkFeed(experiment, links, Recorder(), lambda *columns: 0, np.zeros(0, bool))
 
 
 def step_of(feed, start_s, end_s):
@@ -291,3 +292,51 @@ def test_light_times_are_those_of_the_middle_of_each_contact():
     )
     log.note(changes, SimpleNamespace(write=lambda contacts: found.append(contacts.owlt_s)))
     assert np.concatenate(found).tolist() == [1.5, 2.5]
+
+
+def link_step(pairs, n_nodes, *changes):
+    """A LinkStep of links given by (from, to), sorted, and changes (t_s, link, rate_bps, foreseen)."""
+    ends = np.array(pairs, np.int32).reshape(-1, 2)
+    n = len(ends)
+    first = np.concatenate(([0], np.cumsum(np.bincount(ends[:, 0], minlength=n_nodes))))
+    zeros = np.zeros(n, np.int8)
+    rows = np.arange(n, dtype=np.int32)
+    graph = LinkGraph(
+        0.0, first, ends[:, 0], ends[:, 1], rows, np.ones(n), np.ones(n, np.int64), zeros, zeros
+    )
+    columns = list(zip(*changes, strict=True)) or [()] * 4
+    kinds = (float, np.int32, np.int64, bool)
+    return LinkStep(graph, *(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+DIAMOND = [(0, 1), (0, 2), (1, 3), (2, 3)]
+
+
+def lasting_pairs(step, ends):
+    is_end = np.zeros(4, bool)
+    is_end[list(ends)] = True
+    graph = lasting_graph(step, 4, is_end)
+    pairs = list(zip(graph.from_node.tolist(), graph.to_node.tolist(), strict=True))
+    for node in range(4):
+        rows = slice(graph.first[node], graph.first[node + 1])
+        assert (graph.from_node[rows] == node).all()
+    assert graph.first[-1] == len(pairs) == len(graph.link)
+    return pairs
+
+
+def test_a_table_is_made_without_links_that_are_known_to_go_down():
+    step = link_step(DIAMOND, 4, (0.5, 0, 0, True))
+    assert lasting_pairs(step, (0, 3)) == [(0, 2), (1, 3), (2, 3)]
+
+
+def test_what_nobody_could_know_does_not_change_a_table():
+    assert lasting_pairs(link_step(DIAMOND, 4, (0.5, 2, 0, False)), (0, 3)) == DIAMOND
+    assert lasting_pairs(link_step(DIAMOND, 4, (0.5, 2, 7, True)), (0, 3)) == DIAMOND
+
+
+def test_the_last_links_out_of_a_node_and_into_an_end_stay_until_they_go_down():
+    out_of_1 = link_step(DIAMOND, 4, (0.5, 2, 0, True), (0.7, 0, 0, True))
+    assert lasting_pairs(out_of_1, (0, 3)) == [(0, 2), (1, 3), (2, 3)]
+    pairs = [(0, 1), (0, 2), (0, 3)]
+    into_3 = link_step(pairs, 4, (0.5, 2, 0, True))
+    assert lasting_pairs(into_3, (0, 3)) == pairs and lasting_pairs(into_3, (0, 2)) == pairs[:2]

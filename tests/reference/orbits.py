@@ -53,11 +53,11 @@ def local_axes(position_m, velocity_m_per_s):
 def hill_offset(offset_m, angle_rad):
     """Where (fore, left, up) has come after this angle, from Hill's equations integrated in small steps.
 
-    x up, y fore, z left, time in 1 / mean motion: x'' = 2 y' + 3 x, y'' = -2 x', z'' = -z. Without drift
-    x' = z' = 0 and y' = -2 x at the start.
+    x up, y fore, z left, time in 1 / mean motion: x'' = 2 y' + 3 x, y'' = -2 x', z'' = -z. It starts with
+    y' = -2 x, without which it drifts away, x' = y / 2, which centres it on the leader, and z' = 0.
     """
     fore, left, up = offset_m
-    state = np.array([up, fore, left, 0.0, -2.0 * up, 0.0])
+    state = np.array([up, fore, left, 0.5 * fore, -2.0 * up, 0.0])
     steps = 2000
     h = angle_rad / steps
 

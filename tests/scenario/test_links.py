@@ -6,6 +6,13 @@ from lasermesh.scenario import load_topology
 from tests.scenario.scenes import GRID, ONE_GROUP, TABLES, TOKYO, problems_of, warnings_of, write
 
 STAR = ONE_GROUP.replace("walker-delta", "walker-star").replace('"w"', '"s"')
+FROM_FILE = """epoch = 2026-08-11T12:00:00Z
+[[satellites]]
+name = "e"
+elements = "four.tle"
+planes = 2
+slots = 2
+"""
 BARE = '[[satellites]]\nname = "bare"\nfixed = ["a", "b", "c"]\n'
 GROUND = '[[links]]\nrule = "ground"\nrate_gbps = 10\n'
 PLAN = '[[links]]\nrule = "plan"\nplan = "x.csv"\n'
@@ -123,6 +130,10 @@ def test_rules_stand_in_the_order_of_the_file():
             ONE_GROUP + GRID + "offsets = [[4, 0]]\n",
             'links[0].offsets[0]: leads beyond the 4 planes of 6 slots of "w"',
         ),
+        (
+            ONE_GROUP + GRID + 'neighbour = "nearest"\n',
+            'links[0].neighbour: must be "nearest-phase", "stays-nearest" or "same-index" (got "nearest")',
+        ),
         (ONE_GROUP + GRID + "offsets = [[0, 1.5]]\n", "links[0].offsets[0][1]: must be an integer from"),
         (
             ONE_GROUP + "[[links]]\nrate_gbps = 1\n",
@@ -138,6 +149,15 @@ def test_what_is_wrong_with_a_rule_is_said(tmp_path, text, problem):
     problems = problems_of(tmp_path, text)
     assert len(problems) == 1
     assert problem in problems[0]
+
+
+def test_only_patterns_know_who_stays_nearest(tmp_path):
+    stays = GRID + 'neighbour = "stays-nearest"\n'
+    assert rule_of(tmp_path, ONE_GROUP + stays).neighbour == "stays-nearest"
+    write(tmp_path, (TABLES / "four.tle").read_bytes(), "four.tle")
+    assert problems_of(tmp_path, FROM_FILE + stays) == [
+        'x.toml:11: links[0].neighbour: "stays-nearest" needs a pattern, and the orbits of "e" come from a file'
+    ]
 
 
 def test_rates_of_terminals_do_for_rules_without_rate(tmp_path):

@@ -43,8 +43,8 @@ GRIDS = {
 }
 # Those that are joined by rules that choose: the meshes of satellites at the epoch.
 CHOSEN = {"starcloud-guests": 3, "starlink-2026": 1, "starlink-2026-43": 1, "suncatcher": 1}
-# The lattice of the formation, as its file gives it.
-SPACINGS_M, RADIUS_M = (110.0, 200.0), 1000.0
+# The formation as its file says it, over an orbit: how far apart neighbours are, how far from the leader all.
+NEIGHBOURS_M, RADIUS_M, ORBIT_S = (100.0, 221.0), (900.0, 1200.0), 5864.0
 
 
 def load(name):
@@ -142,15 +142,41 @@ def test_oneweb_links_satellites_with_the_ground_alone():
 def test_suncatchers_satellites_keep_the_distances_of_the_study():
     topology = load("suncatcher")
     ephemeris = build_ephemeris(topology)
-    leader = topology.row_of("lead-0-0")
-    for t_s in (0.0, 1500.0, 4000.0):
+    neighbours = lattice_of(topology)
+    assert len(neighbours) == 2 * 8 * 9
+    least_m, most_m = [], []
+    for t_s in np.linspace(0.0, ORBIT_S, 49).tolist():
         position_m = ephemeris.state_at(t_s)[0][: ephemeris.n_satellites]
+        from_leader_m = np.linalg.norm(position_m - position_m[topology.row_of("lead-0-0")], axis=1)
+        assert RADIUS_M[0] < from_leader_m.max() < RADIUS_M[1]
         apart_m = np.linalg.norm(position_m[:, None] - position_m[None, :], axis=2)
-        assert apart_m[leader].max() < RADIUS_M
-        np.fill_diagonal(apart_m, np.inf)
-        nearest_m = np.sort(apart_m, axis=1)
-        assert nearest_m[:, 0] == pytest.approx(SPACINGS_M[0], abs=0.01)
-        assert (apart_m < SPACINGS_M[1] + 0.01).sum() == 2 * 2 * 8 * 9  # a lattice of nine by nine
+        least_m.append(apart_m[np.triu_indices(len(apart_m), 1)].min())
+        most_m.append(apart_m[tuple(neighbours.T)].max())
+    # Nobody comes nearer to anybody than neighbours do.
+    assert min(least_m) == pytest.approx(NEIGHBOURS_M[0], abs=0.5) and min(least_m) > NEIGHBOURS_M[0] - 0.01
+    assert max(most_m) < NEIGHBOURS_M[1] - 0.9
+
+
+@pytest.mark.compiled_only
+def test_suncatchers_links_along_its_lattice_last():
+    topology = load("suncatcher")
+    engine = LinkEngine(topology, build_ephemeris(topology))
+    neighbours = {tuple(pair) for pair in lattice_of(topology).tolist()}
+    n_satellites = sum(group.size for group in topology.satellites)
+    for t_s in np.linspace(0.0, ORBIT_S, 9).tolist():
+        graph = engine.graph_at(t_s)
+        pairs = np.stack((graph.from_node, graph.to_node), axis=1)[graph.kind == ISL]
+        assert neighbours <= {tuple(pair) for pair in pairs.tolist()}
+        assert len(meshes(n_satellites, pairs)) == 1
+
+
+def lattice_of(topology):
+    """Neighbours in the formation's lattice: rows (n, 2), each pair once."""
+    group = next(group for group in topology.satellites if group.leader is not None)
+    offsets_m = np.concatenate(([(0.0, 0.0, 0.0)], group.offsets_m))  # the leader has row 0
+    apart_m = np.abs(offsets_m[:, None] - offsets_m[None, :])
+    is_beside = (apart_m == (200.0, 0.0, 0.0)).all(axis=2) | (apart_m == (0.0, 0.0, 110.0)).all(axis=2)
+    return np.argwhere(np.triu(is_beside))
 
 
 @pytest.mark.compiled_only

@@ -30,9 +30,9 @@ def iterate_contacts(
     start_s, stop_s : float
         Seconds since the topology's epoch. Contacts are cut there, and say so in `open_start`, `open_stop`.
     potential : bool
-        By geometry alone: range, grazing altitude, elevation, and between satellites pointing and the Sun where
-        all terminals of a satellite have the same mount and exclusion. Terminals have no number, time to
-        acquire, or random losses; there are no clouds and no choices.
+        By geometry alone: range, grazing altitude, elevation, and between satellites pointing and the Sun
+        where all terminals of a satellite have the same mount and exclusion. Terminals have no number,
+        time to acquire, or random losses; there are no clouds and no choices.
     warm_up_s : float, optional
         As for `LinkEngine`.
     on_progress : function of float, optional

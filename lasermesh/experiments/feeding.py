@@ -60,9 +60,10 @@ class LinkChanges(NamedTuple):
 def lasting_graph(step, n_links, is_end):
     """The links of a `LinkStep` that are up at its start, without those that are known to go down within it.
 
-    Known is what orbits, plans and choices foretell; losses, clouds and failures come as a surprise. Links
-    stay that are the last out of a node, for what is on its way there, and the last into one where a flow
-    begins or ends (`is_end`, bool (n_nodes,)): until they go down they are better than none. `n_links` is the number of links known by now.
+    Known is what orbits, plans and choices foretell; losses, clouds and failures come as a surprise.
+    Links stay that are the last out of a node, for what is on its way there, and the last into one where
+    a flow begins or ends (`is_end`, bool (n_nodes,)): until they go down they are better than none.
+    `n_links` is the number of links known by now.
     """
     graph = step.graph
     ends = np.zeros(n_links, bool)

@@ -200,6 +200,6 @@ def _check_cover(name, segments, start_s, stop_s):
         raise _Fault(f"two values of {name} for the same time")
     if begins_s != ends_s:
         raise _Fault(
-            f"{name} must have values for all of the contact, from {start_s:.15g} to {stop_s:.15g}, and for no "
-            "other time"
+            f"{name} must have values for all of the contact, from {start_s:.15g} to {stop_s:.15g}, "
+            "and for no other time"
         )

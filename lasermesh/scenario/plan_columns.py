@@ -124,7 +124,7 @@ def items_of(text, plan_file):
     That is its `contacts`, or the text itself where it is a list.
     """
     try:
-        json.loads(text)
+        keys = json.loads(text, object_pairs_hook=_keys_alone)
         found = list(_items(text))
     except json.JSONDecodeError as error:
         plan_file.line(error.lineno).report(f"not valid JSON: {error.msg}")
@@ -135,13 +135,21 @@ def items_of(text, plan_file):
     except ValueError as error:
         plan_file.line(None).report(f"not valid JSON: {error}")
         return None
+    if keys.count("contacts") > 1:
+        plan_file.line(None).report('has the key "contacts" twice')
+        return None
     if not found:
-        plan_file.line(None).report('has no list "contacts", or an empty one')
+        tvg = "; plans of dtn-tvg-util are not supported" if "edges" in keys else ""
+        plan_file.line(None).report(f'has no list "contacts", or an empty one{tvg}')
         return None
     wrong = [(index, line, item) for index, (line, item) in enumerate(found) if not isinstance(item, dict)]
     for index, line, item in wrong:
         plan_file.line(line, f"contacts[{index}]").report(f"must be an object (got {shown(item)})", item)
     return None if wrong else found
+
+
+def _keys_alone(pairs):
+    return [key for key, _ in pairs]
 
 
 def _items(text):

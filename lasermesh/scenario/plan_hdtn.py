@@ -38,6 +38,7 @@ class _Reading:
     def __init__(self, plan_file):
         self.plan_file = plan_file
         self.unlimited = []
+        self.without_owlt = []
         self.old_rates = 0
 
     def offset_s(self, items):
@@ -58,7 +59,9 @@ class _Reading:
         )
         rate_bps = self._rate_bps(item, line)
         owlt_s = item.get(WORDS.owlt)
-        if owlt_s is not None:
+        if owlt_s is None:
+            self.without_owlt.append(line)
+        else:
             owlt_s = read_quickly(KINDS["owlt_s"], owlt_s, line, WORDS.owlt)
         if BAD in (*nodes, start_s, stop_s, rate_bps, owlt_s):
             return None
@@ -100,6 +103,12 @@ class _Reading:
         if self.old_rates:
             self.plan_file.warn(
                 f"{count_of(self.old_rates, 'contact')} with the old key rate, read as Mbit/s"
+            )
+        if self.without_owlt:
+            self.plan_file.warn(
+                f"{count_of(len(self.without_owlt), 'contact')} without owlt, which HDTN takes as 0: here "
+                "the light time follows from the positions",
+                self.without_owlt[0].number,
             )
         if self.unlimited:
             self.plan_file.warn(

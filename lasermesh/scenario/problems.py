@@ -71,7 +71,8 @@ class Report:
 
     def add(self, file, line, key, message, given=None):
         self.opened(file)
-        self._problems.append(Problem(file, line, key and writable(key), json_ready(given), writable(message)))
+        key = key and writable(key)
+        self._problems.append(Problem(file, line, key, json_ready(given), writable(message)))
 
     def warn(self, file, line, key, message):
         self.warnings.append(writable(str(Problem(file, line, key, None, message))))

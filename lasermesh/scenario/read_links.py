@@ -94,10 +94,9 @@ def _warn_of_idle_rate(values, group, place):
         return
     most_gbps = max(max(use.type.rate_steps_gbps or (use.type.rate_gbps,)) for use in group.terminals)
     if rate_gbps > most_gbps:
-        rule = "between satellites" if values["rule"] is BAD else f"with rule = {shown(values['rule'])}"
         place.at("rate_gbps").warn(
             f"{rate_gbps:g} has no effect on {shown(group.name)}: its terminals have {most_gbps:g} Gbps, "
-            f"and {rule} the lesser rate counts"
+            f"and with rule = {shown(values['rule'])} the lesser rate counts"
         )
 
 

@@ -1,5 +1,6 @@
 """Files of a scenario: reading them with care, and naming a place in them when something there is wrong."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -110,10 +111,8 @@ def dotted(path):
 def display_name(path):
     """The path as short as it can be from here: relative below the working directory."""
     path = Path(path)
-    try:
+    with contextlib.suppress(ValueError, OSError):
         path = path.relative_to(Path.cwd()) if path.is_absolute() else path
-    except (ValueError, OSError):
-        pass
     return writable(str(path))
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from lasermesh.scenario.fields import Choice, Either, Integer, ListOf, Number, Row, Table, Text, key
 
 RATE = Number(low=1e-6, high=1e6, unit="Gbps")
-RANGE = Number(above=0.0, high=1e9, unit="km")
+RANGE = Number(low=1e-3, high=1e9, unit="km")
+SHORTEST_MEAN_S = 1e-3
+"""What happens at random more often than this would keep a run busy with nothing else."""
 
 # Axes of the local orbital frame: up from the Earth's centre, fore along the orbit at right angles to it,
 # left at right angles to both.
@@ -78,7 +80,7 @@ class TerminalType:
         Number(0.0, 90.0, unit="deg"), 0.0, help="It cannot look nearer to the Sun than this."
     )
     mean_time_between_losses_s: float | None = key(
-        Number(above=0.0, unit="s"),
+        Number(low=SHORTEST_MEAN_S, unit="s"),
         None,
         help="It loses the other end at random, so often on average, and acquires anew; absent: never.",
     )

@@ -27,7 +27,7 @@ from lasermesh.scenario.fields import (
     row_number,
 )
 from lasermesh.scenario.problems import closest
-from lasermesh.scenario.terminals import RANGE, RATE, TerminalType, TerminalUse
+from lasermesh.scenario.terminals import RANGE, RATE, SHORTEST_MEAN_S, TerminalType, TerminalUse
 
 ELEVATION = Number(low=-90.0, high=90.0, unit="deg")
 NODE = Text("the name of a node in quotes")
@@ -262,7 +262,10 @@ class Site:
         help="Share of the time without clouds, of an optical station; absent: 1.",
     )
     mean_cloudy_s: float | None = key(
-        Number(above=0.0, unit="s"), None, only=(ONE_SITE,), help="How long clouds stay on average."
+        Number(low=SHORTEST_MEAN_S, unit="s"),
+        None,
+        only=(ONE_SITE,),
+        help="How long clouds stay on average.",
     )
 
 

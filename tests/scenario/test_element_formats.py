@@ -282,6 +282,10 @@ def test_slots_count_only_satellites_that_match(tmp_path):
         ('<!DOCTYPE a SYSTEM "file:///etc/passwd"><ndm/>', "x.json:1: XML with a document type"),
         ("<a>" * 100_000, "x.json:1: not valid XML: nested too deeply"),
         ("<ndm><omm><omm/></omm></ndm>", "x.json:1: an omm element stands inside another"),
+        (
+            as_xml(FIRST).replace("<BSTAR>", "<BSTAR>5</BSTAR><BSTAR>"),
+            "BSTAR is there twice in an omm element",
+        ),
         (as_keywords(FIRST) + "hello\n", "must be KEYWORD = value (got \"hello\")"),
         (as_keywords(FIRST) + "BSTAR = 5\n", "BSTAR is there twice; each message begins with CCSDS_OMM_VERS"),
         (as_csv(FIRST).replace("EPOCH", "TIME"), "x.json:1: there is no column EPOCH"),
@@ -303,6 +307,21 @@ def test_a_file_that_is_wrong_as_a_whole_is_a_problem_though_bad_satellites_are_
 ):
     (found,) = faults_of(tmp_path, text, top="")
     assert problem in found
+
+
+def test_half_a_character_in_a_name_is_a_problem_that_can_be_printed(tmp_path):
+    (found,) = faults_of(tmp_path, as_json(FIRST | {"OBJECT_NAME": "A\ud800"}), top="")
+    assert found.encode().endswith(b'a name must not contain control characters (got "A\\ud800")')
+    spoilt = SECOND | {"OBJECT_NAME": "B\ud800", "BSTAR": "x"}
+    topology = loaded(tmp_path, as_json(FIRST, spoilt), "x.json")
+    assert b"B\\ud800" in topology.skipped[0].name.encode()
+    assert b"B\\ud800" in topology.warnings[0].encode()
+    assert b"B\\ud800" in topology.skipped[0].message.encode()
+
+
+def test_a_wrong_catalogue_number_is_reported_with_the_satellites_name(tmp_path):
+    topology = loaded(tmp_path, as_json(FIRST, SECOND | {"NORAD_CAT_ID": -4}), "x.json")
+    assert topology.skipped[0].message.endswith('(is -4), of "STARLINK-40001"')
 
 
 def test_a_row_that_is_cut_off_is_damaged(tmp_path):

@@ -156,7 +156,8 @@ def test_only_patterns_know_who_stays_nearest(tmp_path):
     assert rule_of(tmp_path, ONE_GROUP + stays).neighbour == "stays-nearest"
     write(tmp_path, (TABLES / "four.tle").read_bytes(), "four.tle")
     assert problems_of(tmp_path, FROM_FILE + stays) == [
-        'x.toml:11: links[0].neighbour: "stays-nearest" needs a pattern, and the orbits of "e" come from a file'
+        'x.toml:11: links[0].neighbour: "stays-nearest" needs a pattern, '
+        'and the orbits of "e" come from a file'
     ]
 
 

@@ -325,6 +325,10 @@ def test_what_is_wrong_with_a_file_of_sites_is_said(tmp_path, text, problems):
         (SITES + "lat_deg = 1\n", "x.toml:4: ground[0].lat_deg: goes with a single site, not with sites"),
         (TOKYO + "antennas = 0\n", "ground[0].antennas: must be an integer from 1 to 1000000 (got 0)"),
         (TOKYO + "availability = 0.5\n", "ground[0].mean_cloudy_s: missing; with an availability below 1"),
+        (
+            TOKYO + "availability = 0.5\nmean_cloudy_s = 1e-9\n",
+            "ground[0].mean_cloudy_s: must be a number of at least 0.001",
+        ),
         (TOKYO + "mean_cloudy_s = 5\n", "ground[0].availability: missing; it goes together with"),
         (
             TOKYO + "mask_deg = [[0, 1], [90, 2], [90.0, 3]]\n",

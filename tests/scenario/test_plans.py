@@ -323,6 +323,13 @@ def test_hdtns_unix_times_are_noticed(tmp_path):
     assert "Unix time" in warnings_with(tmp_path, plan)[0]
 
 
+def test_hdtns_contact_without_light_time_gets_that_of_the_positions_with_a_warning(tmp_path):
+    plan = hdtn_of(owlt=None)
+    assert contacts_of(tmp_path, plan, EPOCH + ONE_GROUP + PLAN)[0][5] is None
+    (warning,) = warnings_with(tmp_path, plan, EPOCH + ONE_GROUP + PLAN)
+    assert warning.startswith("p:1: 1 contact without owlt, which HDTN takes as 0")
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -367,12 +374,12 @@ def test_segments_of_asabr_become_contacts(tmp_path, segments):
     ]
 
 
-def test_where_asabr_gives_no_rate_there_is_no_contact(tmp_path):
-    plan = NODES + "contact 1 0 0 9 seg rate [1 3 1, 5 6 1] delay [0 2 1, 2 9 4]\n"
+def test_a_contact_of_asabr_is_cut_wherever_its_rate_or_delay_changes(tmp_path):
+    plan = NODES + "contact 1 0 0 9 seg rate [3 9 2, 0 3 1] delay [0 2 1, 2 9 4]\n"
     assert contacts_of(tmp_path, plan) == [
-        ("a", "b", 1, 2, 8, 1.0),
+        ("a", "b", 0, 2, 8, 1.0),
         ("a", "b", 2, 3, 8, 4.0),
-        ("a", "b", 5, 6, 8, 4.0),
+        ("a", "b", 3, 9, 16, 4.0),
     ]
 
 
@@ -398,7 +405,10 @@ def test_budgets_of_asabr_are_ignored_with_a_warning(tmp_path):
         ("contact 0 1 0 1 seg delay [0 1 1]", "a segmented contact must say its rate"),
         ("contact 0 1 0 1 seg delay [0 1 1] rate [0 1 5", "a bracket is not closed"),
         ("contact 0 1 0 9 seg delay [0 9 1] rate [0 5 5, 4 9 6]", "two values of rate for the same time"),
-        ("contact 0 1 0 9 seg delay [0 5 1] rate [0 9 5]", "p:4: delay: missing; it is needed where"),
+        ("contact 0 1 0 9 seg delay [0 5 1] rate [0 9 5]", "delay must have values for all of the contact"),
+        ("contact 0 1 0 9 seg delay [0 9 1] rate [0 5 5, 6 9 5]", "from 0 to 9, and for no other time"),
+        ("contact 0 1 0 9 seg delay [0 9 1] rate [0 9 5, 9 10 5]", "rate must have values for all of"),
+        ("contact 0 1 0 9 seg delay [0 9 1] rate [20 30 5]", "rate must have values for all of the contact"),
         ("contact 0 1 0 9 seg delay [0 9] rate [0 9 5]", "delay has three values"),
     ],
 )
@@ -435,7 +445,9 @@ GOOD = {
         (b'{"contacts": [' + b"9" * 5000 + b"]}", "not valid JSON: "),
         (b'{"contacts": []}', 'has no list "contacts", or an empty one'),
         (b'{"contacts": {"a": 1}}', 'has no list "contacts", or an empty one'),
-        (b'{"edges": []}', 'has no list "contacts", or an empty one'),
+        (b'{"edges": []}', "plans of dtn-tvg-util are not supported"),
+        (b'{"contacts": [], "contacts": []}', 'p: has the key "contacts" twice'),
+        (b'{"contacts": [{"from": "\\ud800"}]}', "contacts[0].to: missing"),
         (b'{"contacts": [\n5]}', "p:2: contacts[0]: must be an object (got 5)"),
         (b'[{"vertices": ["a", "b"], "contacts": []}]', "plans of dtn-tvg-util are not supported"),
         (b"# only a comment\n@ +0\n", "p: has no contacts"),

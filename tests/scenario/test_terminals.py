@@ -133,6 +133,14 @@ def test_acquisition_is_constant_or_lognormal(tmp_path):
             "reference_range_km = 5\nrate_steps_gbps = [1.0]",
             "terminals.t.rate_gbps: missing; it goes together with",
         ),
+        (
+            "rate_gbps = 1\nrate_steps_gbps = [1.0]\nreference_range_km = 1e-300",
+            "4: terminals.t.reference_range_km: must be a number from 0.001 to",
+        ),
+        (
+            "mean_time_between_losses_s = 1e-9",
+            "2: terminals.t.mean_time_between_losses_s: must be a number of at least 0.001",
+        ),
         ("rate_steps_gbps = [1.0, 1.0]", "1.0 stands already at terminals.t.rate_steps_gbps[0]"),
     ],
 )

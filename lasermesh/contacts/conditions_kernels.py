@@ -497,8 +497,8 @@ def range_change_s(sky, first, second, t_s, end_s, least_m, most_m):
                     step_s = max(2.0 * step_s, low_sure)
                 else:
                     step_s = max(0.5 * step_s, low_sure, SHORTEST_S)
-            elif step_s <= EDGE_S:
-                return low_s + step_s, math.inf
+            elif step_s <= EDGE_S or not low_s < low_s + 0.5 * step_s < low_s + step_s:
+                return low_s + step_s, math.inf  # far from the epoch, no instant may be in between
             else:
                 step_s *= 0.5
     return math.inf, max(end_s, low_s + low_sure)

@@ -20,6 +20,7 @@ from lasermesh.contacts.conditions_kernels import (
     make_check,
     next_change_s,
     norm,
+    parabola_s,
     range_at,
     slack_s,
     vector_at,
@@ -63,14 +64,10 @@ def windows_of_pair(sky, world, check, windows, place, room):
 
 
 @inline_kernel
-def time_of(margin_m, rate, curvature):
+def time_of(margin_m, rate, bend):
     """For how long the sign of a margin is sure, with that sign, by its rate and how fast that can change."""
-    distance = min(abs(margin_m), 1e12)
-    if distance == 0.0:
-        return 0.0
-    nearing = -math.copysign(rate, rate * margin_m)
-    sure = 2.0 * distance / (nearing + math.sqrt(nearing * nearing + 2.0 * curvature * distance))
-    return math.copysign(sure, margin_m)
+    nearing = -rate if margin_m >= 0.0 else rate
+    return math.copysign(parabola_s(min(abs(margin_m), 1e12), nearing, bend), margin_m)
 
 
 @inline_kernel

@@ -372,6 +372,22 @@ def test_a_contact_whose_light_time_hardly_moves_or_is_not_known_stays_as_it_is(
         split_owlt(plan, 0.0, parabola)
 
 
+@pytest.mark.parametrize(("first_s", "last_s"), [(-1.0, 150.0), (100.0, 200.0), (500.0, 900.0)])
+def test_a_light_time_that_is_not_known_for_a_while_does_no_harm(first_s, last_s):
+    def jumps(a, b, t_s):
+        t_s = np.asarray(t_s)
+        unknown = (first_s <= t_s) & (t_s < last_s)
+        return np.where(unknown, math.nan, np.where(t_s < 150.0, 1e6, 5e8 + t_s))
+
+    plan = plan_of((0, 1, 0.0, 700.0, 8, 0.25), (1, 0, 0.0, 700.0, 8, 0.25))
+    cut = split_owlt(plan, 1e-4, jumps)
+    there = cut.take(cut.from_node == 0)
+    assert there.start_s[0] == 0.0 and there.stop_s[-1] == 700.0
+    assert there.start_s[1:].tolist() == there.stop_s[:-1].tolist()
+    assert there.start_s.tolist() == cut.take(cut.from_node == 1).start_s.tolist()
+    assert there.size == 1 if first_s < 0.0 else there.size > 10_000
+
+
 def test_ranges_of_an_ephemeris_are_those_of_its_states():
     ephemeris = build_ephemeris(topology(walker(), where=[random_sites(3)]))
     from_node, to_node = np.array([0, 5, 49, 3], np.int32), np.array([1, 50, 2, 40], np.int32)

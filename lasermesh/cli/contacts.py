@@ -115,6 +115,6 @@ def _print_text(found):
     from lasermesh.experiments.contacts import describe_contacts
 
     what = "what geometry allows" if found.potential else "links as the rules make them"
-    click.echo(f"{found.topology.name} from t = {found.start_s:g} to {found.stop_s:g} s, {what}")
+    click.echo(f"{found.topology.name} from t = {found.start_s:.12g} to {found.stop_s:.12g} s, {what}")
     print_table(describe_contacts(found))
     print_memory(found.memory)

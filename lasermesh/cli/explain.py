@@ -52,7 +52,7 @@ def command(topology, first, second, at, every, warm_up, sets, as_json):
         print_json(result)
         return
     ends = result["node"] if every else f"{result['from']} and {result['to']}"
-    click.echo(f"{ends} at t = {at:g} s, {result['utc']}")
+    click.echo(f"{ends} at t = {at:.12g} s, {result['utc']}")
     if every:
         print_table(list_candidates(result))
     else:

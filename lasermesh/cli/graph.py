@@ -52,6 +52,6 @@ def command(topology, at, file_format, warm_up, sets, as_json):
     elif as_json or file_format == "json":
         print_json(result)
     else:
-        click.echo(f"{result['topology']} at t = {at:g} s, {result['utc']}")
+        click.echo(f"{result['topology']} at t = {at:.12g} s, {result['utc']}")
         print_table(describe_graph(result))
         print_memory(result["memory"])

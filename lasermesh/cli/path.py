@@ -90,7 +90,7 @@ def _print_samples(found, policy):
     rows = [("t_s", "rtt_ms", "distance_km", "hops", "path (where it changed)")]
     before = None
     for sample in found["samples"]:
-        t_s = f"{sample['t_s']:g}"
+        t_s = f"{sample['t_s']:.12g}"
         nodes = sample["nodes"]
         path = "" if nodes == before else " > ".join(nodes) or "none"
         if nodes:

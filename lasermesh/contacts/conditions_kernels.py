@@ -448,7 +448,7 @@ def change_after_s(sky, world, check, t_s, sure, end_s, gone_s, holds):
                 return edge_s(sky, world, check, low_s, high_s, sure, abs(back), holds), math.inf
             else:
                 step_s = max(0.5 * step_s, min(sure, 0.9 * step_s))
-    if stop_s < end_s:
+    if gone_s <= end_s:
         return (gone_s if holds else math.inf), math.inf
     return math.inf, max(end_s, low_s + sure)
 

@@ -154,7 +154,7 @@ class Explainer:
         if rule.rule == "plan":
             return self._judge_plan(index, first, second)
         row = self._row(index, first, second)
-        limit_m, terminals, types = self._equipment(index, rule, row, first, second)
+        limit_m, terminals, types = self._equipment(rule, row, first, second)
         conditions = self._conditions(rule, first, second, types, limit_m)
         failing = next((each.name for each in conditions if not each.holds), "")
         states = tuple(self._terminal_state(*each) for each in zip(terminals, (first, second), strict=True))
@@ -201,7 +201,7 @@ class Explainer:
                 return row
         return None
 
-    def _equipment(self, index, rule, row, first, second):
+    def _equipment(self, rule, row, first, second):
         """Longest range, terminals of both ends and their types: those in use, else those that would be."""
         if row is not None:
             who = self._table.pairs.who[row]
@@ -211,18 +211,39 @@ class Explainer:
             limit_m = float(self._table.pairs.when[row, kernels.MAX_RANGE])
         else:
             radio = rule.rule == "ground" and (rule.rate_gbps is not None or rule.up_gbps is not None)
-            terminals = [NONE if radio else self._likely_terminal(node) for node in (first, second)]
+            ends = (first, second), (second, first)
+            terminals = [NONE if radio else self._likely_terminal(node, other) for node, other in ends]
             limit_m = math.inf if rule.max_range_km is None else rule.max_range_km * 1000.0
         types = tuple(int(self._setting.terminals.type[each]) if each >= 0 else 0 for each in terminals)
         for each in types:
             limit_m = min(limit_m, float(self._setting.habits[each, kernels.REACH]))
         return limit_m, terminals, types
 
-    def _likely_terminal(self, node):
-        """The first free terminal of a node, the first if none is free, NONE if it has none."""
+    def _likely_terminal(self, node, other):
+        """The terminal of a node that would serve another, or that is nearest to it; NONE if it has none.
+
+        Best is a free one that can point there, then a busy one that could, then any that is free.
+        """
         terminals = self._setting.terminals
         rows = range(terminals.first[node], terminals.first[node + 1])
-        return next((row for row in rows if terminals.pair[row] < 0), rows[0] if len(rows) else NONE)
+        able = [row for row in rows if self._can_point(row, node, other)]
+        free = [row for row in rows if terminals.pair[row] < 0]
+        for choice in ([row for row in able if row in free], able, free, rows):
+            if choice:
+                return choice[0]
+        return NONE
+
+    def _can_point(self, terminal, node, other):
+        """Whether a terminal of a node could look at another node now."""
+        state = np.array(vector_at(self._sky, node, self._share))
+        away = np.array(vector_at(self._sky, other, self._share))[:3] - state[:3]
+        range_m = float(np.linalg.norm(away))
+        if not 0.0 < range_m < math.inf:
+            return True
+        kind = int(self._setting.terminals.type[terminal])
+        return range_m <= self._setting.habits[kind, kernels.REACH] and all(
+            each.holds for each in self._pointing(node, kind, state, away / range_m)
+        )
 
     def _terminal_state(self, terminal, node):
         if terminal < 0:
@@ -324,7 +345,10 @@ class Explainer:
                 and (terminal < 0 or self._setting.terminals.pair[terminal] >= 0)
                 and (rule.rule != "ground" or (rule.rate_gbps is None and rule.up_gbps is None))
             ):
-                return f"terminals: none of {self._names[node]} is free"
+                rows = slice(*self._setting.terminals.first[node : node + 2])
+                any_free = (self._setting.terminals.pair[rows] < 0).any()
+                which = "that can look there " if any_free else ""
+                return f"terminals: none of {self._names[node]} {which}is free"
         return "not chosen: another came first, or the next choice is still to come"
 
 

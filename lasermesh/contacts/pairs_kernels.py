@@ -317,8 +317,11 @@ def advance_pair(sky, world, terminals, habits, ladders, seed, pairs, i, t_s, un
                     return n
                 pairs.what[i, STATE] = WAITING
         elif t_s == loss_s:
-            n = add_event(events, n, pairs, ladders, i, t_s, False, False)
-            n = acquire(sky, pairs, i, terminals, habits, ladders, seed, t_s, events, n)
+            if pair_acquisition_s(seed, pairs, i, terminals, habits, t_s) > 0.0:
+                n = add_event(events, n, pairs, ladders, i, t_s, False, False)
+                n = acquire(sky, pairs, i, terminals, habits, ladders, seed, t_s, events, n)
+            else:  # found again at once, as if nothing had been
+                pairs.when[i, NEXT_LOSS] = pair_loss_s(seed, pairs, i, terminals, habits, t_s)
         elif t_s == up_s:
             come_up(sky, pairs, i, terminals, habits, ladders, seed, t_s)
             n = add_event(events, n, pairs, ladders, i, t_s, True, True)

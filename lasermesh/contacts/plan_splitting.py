@@ -67,7 +67,8 @@ def _split_part(plan, n_samples, limit_s, range_at):
     share = (np.arange(len(contact)) - first[contact]) / (n_samples - 1)[contact]
     t_s = plan.start_s[contact] * (1.0 - share) + plan.stop_s[contact] * share
     light_s = range_at(plan.from_node[contact], plan.to_node[contact], t_s) / SPEED_OF_LIGHT_M_PER_S
-    # What is not known between two known ones stays as it was, lest the jump across it make cuts uncounted below.
+    # What is not known for a while stays as it was: a jump across it would make cuts that `cut_s` has no room
+    # for.
     last_known = np.where(np.isnan(light_s), first[contact], np.arange(len(contact)))
     light_s = np.ascontiguousarray(light_s[np.maximum.accumulate(last_known)], dtype=np.float64)
     moved_s = np.nansum(np.abs(np.diff(light_s)))

@@ -236,12 +236,12 @@ def _quantity(condition, what):
             unit = name.partition("_")[2]
             if value is None or isinstance(value, (bool, str)):
                 return "-" if value is None else str(value)
-            return f"{value:.3f} {unit}".rstrip()
+            return f"{value:z.3f} {unit}".rstrip()
     return "-"
 
 
 def _number(value, digits, unit=""):
-    return "-" if value is None else f"{value:.{digits}f}{unit}"
+    return "-" if value is None else f"{value:z.{digits}f}{unit}"
 
 
 def _terminal_in_words(terminal):

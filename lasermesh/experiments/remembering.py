@@ -61,7 +61,7 @@ def memory_of(links, warm_up_s=None) -> dict | None:
 
 def describe_memory(memory: dict) -> str:
     """One line on `memory_of`'s answer."""
-    text = f"links with a memory are followed from t = {memory['from_s']:g} s on"
+    text = f"links with a memory are followed from t = {memory['from_s']:.12g} s on"
     if memory["warm_up_s"] is None:
         return text
-    return f"{text}, after a warm-up of {memory['warm_up_s']:g} s"
+    return f"{text}, after a warm-up of {memory['warm_up_s']:.12g} s"

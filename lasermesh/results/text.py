@@ -204,9 +204,9 @@ def _remarks(summary):
             text += f"; {count(capture['cut'])} more were left out, over the limit"
         lines += _wrapped(text)
     if memory := summary.get("memory"):
-        text = f"Links with a memory were followed from t = {memory['from_s']:g} s on"
+        text = f"Links with a memory were followed from t = {memory['from_s']:.12g} s on"
         if memory["warm_up_s"] is not None:
-            text += f", after a warm-up of {memory['warm_up_s']:g} s"
+            text += f", after a warm-up of {memory['warm_up_s']:.12g} s"
         lines += _wrapped(text)
     if skipped := summary.get("satellites_skipped"):
         reasons = ", ".join(f"{reason} {count(number)}" for reason, number in skipped.items())

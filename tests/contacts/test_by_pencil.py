@@ -426,6 +426,32 @@ def test_a_loss_that_costs_no_time_to_acquire_is_none(contacts_of):
     check(found[0, 1], (0.0, 60.0, 25.0))
 
 
+def test_a_loss_that_costs_no_time_cuts_no_contact():
+    weak = terminal(mean_time_between_losses_s=5.0)
+    world = one_pair([weak], NEAREST)
+    step = LinkEngine(world, Tracks(world, [HOVERING, track((0.0, 100.0, 0.0))])).step(0.0, 60.0)
+    assert len(step.graph) == 2 and not len(step.change_s)
+
+
+@pytest.mark.parametrize("fails_s", [59.0, 60.0, 61.0])
+def test_a_failure_at_a_knot_ends_links_to_all_in_sight_like_any_other(fails_s):
+    world = ground_world(site())
+    ephemeris = Tracks(world, [above(500.0, 60.0)], fails_at_s={0: fails_s})
+    step = LinkEngine(world, ephemeris).step(50.0, 100.0)
+    assert len(step.graph) == 2
+    assert step.change_s.tolist() == [fails_s, fails_s] and not step.change_rate_bps.any()
+
+
+def test_rates_change_also_where_instants_are_further_apart_than_edges_are_exact():
+    adaptive = terminal(rate_gbps=20.0, reference_range_km=600.0, rate_steps_gbps=(5.0, 10.0, 20.0))
+    world = one_pair([adaptive], NEAREST, step_s=100.0)
+    start_s = 3e9
+    flight = [HOVERING, passing(500.0, at_s=start_s)]
+    step = LinkEngine(world, Tracks(world, flight), warm_up_s=0.0).step(start_s, start_s + 100.0)
+    ends = [math.sqrt((600.0 * factor) ** 2 - 500.0**2) / 10.0 for factor in (1.0, math.sqrt(2.0))]
+    assert (step.change_s[::2] - start_s)[:2].tolist() == pytest.approx(ends, abs=1e-3)
+
+
 def test_antennas_of_a_site_count_over_all_ground_rules():
     """One antenna, two groups of satellites overhead, a rule for each: the first rule has it."""
     scene = scenes.topology(

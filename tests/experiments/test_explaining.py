@@ -15,8 +15,9 @@ from lasermesh.experiments.explaining import (
     local_frame,
 )
 from lasermesh.orbits import build_ephemeris, geodetic_from_ecef, look_angles
+from lasermesh.scenario import load_topology
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S, SPEED_OF_LIGHT_M_PER_S
-from tests.experiments.skies import NEAREST, quito, shell
+from tests.experiments.skies import NEAREST, SHELL, quito, shell
 
 FIELDS = "from to up made state rule rule_kind since_s until_s reason range_km light_time_ms"
 FIELDS += " grazing_altitude_km conditions ends"
@@ -159,6 +160,26 @@ def test_a_link_that_is_acquired_says_until_when(tmp_path):
         assert end["terminal"]["acquiring_until_s"] == pytest.approx(up_s, abs=1e-6)
     assert "acquiring until t = " in " ".join(describe_link(result)[2][1])
     assert explain(topology, *ends, up_s + 1.0)["up"]
+
+
+def test_the_terminal_that_is_told_is_one_that_can_look_there(tmp_path):
+    """Of two terminals, one fore and one aft, only the second sees the neighbour behind."""
+    path = tmp_path / "mounts.toml"
+    text = SHELL.format(terminal='mount = "fore"\nfield_of_regard_deg = 60.0', more=NEAREST)
+    aft = '[terminals.aft]\nrate_gbps = 25.0\nmount = "aft"\nfield_of_regard_deg = 60.0\n[[satellites]]'
+    text = text.replace("[[satellites]]", aft).replace(
+        "count = 4 }", 'count = 1 }, {type = "aft", count = 1 }'
+    )
+    path.write_text(text.replace("max_range_km = 6000.0", "max_range_km = 100.0"))
+    result = explain(load_topology(path), "w-0-1", "w-0-0")
+    assert [end["terminal"]["type"] for end in result["ends"]] == ["aft", "mini"]
+    assert conditions_of(result)["pointing at w-0-1"]["holds"]
+
+
+def test_an_angle_of_nothing_has_no_sign(mixed):
+    result = explain_all(mixed, "w-2-2")
+    result["candidates"][0]["ends"][0]["elevation_deg"] = -1e-9
+    assert list_candidates(result)[1][2] == "0.00"
 
 
 def test_all_candidates_come_the_nearest_first_with_their_verdicts(tmp_path):

@@ -69,7 +69,7 @@ class LinkEngine:
         else:
             self._make_rules()
         self.table.freeze()
-        self.has_memory = bool(self._choosing) or self._reserved_remember()
+        self.has_memory = bool(self._choosing) or (not potential and self._reserved_remember())
         self._may_contest = may_contest(topology)
         self.memory_from_s = None
         self._now_s = None

@@ -16,6 +16,7 @@ from lasermesh.contacts.conditions_kernels import (
     sun_at,
     vector_at,
 )
+from lasermesh.contacts.graph import GSL
 from lasermesh.contacts.grid import grid_pairs
 from lasermesh.contacts.world import least_elevation_deg
 from lasermesh.units import NONE, WGS84_POLAR_RADIUS_M
@@ -171,12 +172,18 @@ class Explainer:
         plan = next(each for each in self._engine.plans if each.index == index)
         ends = (plan.from_node == first) & (plan.to_node == second)
         now = np.flatnonzero(ends & (plan.start_s <= self._t_s) & (self._t_s < plan.stop_s))
-        nobody = (None, None)
+        conditions = []
+        if ends.any():
+            position_m, _ = self._engine.ephemeris.state_at(self._t_s)
+            one, other = np.array([first], dtype=np.int32), np.array([second], dtype=np.int32)
+            range_m = float(plan.ranges_between(one, other, self._t_s, position_m)[0])
+            if math.isfinite(range_m):
+                conditions = [Condition("range", range_m / 1e3, None, "km", True)]
         if len(now):
             start_s, stop_s = float(plan.start_s[now[0]]), float(plan.stop_s[now[0]])
-            return Verdict(index, "plan", True, True, "up", start_s, stop_s, "", [], nobody)
+            return Verdict(index, "plan", True, True, "up", start_s, stop_s, "", conditions, (None, None))
         reason = "the plan has no contact at this instant"
-        return Verdict(index, "plan", False, False, "refused", None, None, reason, [], nobody)
+        return Verdict(index, "plan", False, False, "refused", None, None, reason, conditions, (None, None))
 
     def _judge_pair(self, index, rule, row, failing, conditions, states):
         pairs = self._table.pairs
@@ -288,8 +295,7 @@ class Explainer:
 
     def _elevation(self, rule, node, away, range_m):
         """Elevation, azimuth and clouds at a site."""
-        sites = [site for group in self._topology.ground for site in group.sites]
-        site = sites[node - (len(self._names) - len(sites))]
+        site = self._site(node)
         row = self._setting.site_row(rule, site)
         up, east = row[UP : UP + 3], row[EAST : EAST + 3]
         north = np.cross(up, east)
@@ -326,6 +332,26 @@ class Explainer:
             found.append(Condition(f"Sun at {name}", angle, least, "deg", angle >= least))
         return found
 
+    def _full(self, rule, index, node, satellite):
+        """Which of a site's antennas and a satellite's beams are all taken, as a sentence; "" if neither."""
+        pairs, count = self._table.pairs, self._table.count
+        who, what = pairs.who[:count], pairs.what[:count]
+        held = what[:, kernels.STATE] != kernels.UNUSED
+        mine = held & (what[:, kernels.RULE] == index)
+        site = self._site(node)
+        most = site.antennas or (None if rule.choose == "all" else 1)
+        counted = held & (what[:, kernels.KIND] == GSL) if site.antennas else mine
+        if most is not None and (who[counted, kernels.FIRST] == node).sum() >= most:
+            return f"antennas: all {most} of {self._names[node]} are in use"
+        if rule.beams is not None and (who[mine, kernels.SECOND] == satellite).sum() >= rule.beams:
+            return f"beams: all {rule.beams} of {self._names[satellite]} are in use"
+        return ""
+
+    def _site(self, node):
+        """The ground site in a row."""
+        sites = [site for group in self._topology.ground for site in group.sites]
+        return sites[node - (len(self._names) - len(sites))]
+
     def _why_not(self, index, rule, first, second, terminals):
         """Why a rule has not linked two nodes whose conditions hold."""
         names = self._names[first], self._names[second]
@@ -349,6 +375,10 @@ class Explainer:
                 any_free = (self._setting.terminals.pair[rows] < 0).any()
                 which = "that can look there " if any_free else ""
                 return f"terminals: none of {self._names[node]} {which}is free"
+        if rule.rule == "ground":
+            full = self._full(rule, index, first, second)
+            if full:
+                return full
         return "not chosen: another came first, or the next choice is still to come"
 
 

@@ -9,7 +9,7 @@ from lasermesh.contacts.clouds import clouds_of
 from lasermesh.contacts.conditions_kernels import UP, range_at, vector_at
 from lasermesh.contacts.graph import GSL
 from lasermesh.contacts.ground import AllInSight, rates_bps, sites_of
-from lasermesh.contacts.pairs_kernels import FIRST, KIND, RULE, SECOND, STATE, UNUSED
+from lasermesh.contacts.pairs_kernels import FIRST, KIND, RULE, SECOND, SECOND_TERMINAL, STATE, UNUSED
 from lasermesh.contacts.prediction import predict_ends
 from lasermesh.contacts.window_kernels import fill_candidates
 from lasermesh.contacts.world import Site
@@ -90,13 +90,15 @@ class GroundChoice:
         if number == self._last_reassignment:
             return nothing, nothing
         self._last_reassignment = number
+        self._let_go(held)
         new, kept = self._choose(t_s, sky, nothing, held)
         return new, np.setdiff1d(held, kept)
 
     def _choose(self, t_s, sky, standing, held):
         """Fill free antennas and beams: rows of new pairs, and of those of `held` that are chosen again.
 
-        `standing` pairs keep theirs; `held` ones compete, and use the terminals that they have.
+        `standing` pairs keep theirs; `held` ones compete, and go on with the terminals that they had
+        if these are left.
         """
         who = self._table.pairs.who
         site_links = np.bincount(who[standing, FIRST], minlength=self._n_nodes)
@@ -111,6 +113,8 @@ class GroundChoice:
             if site_links[station.node] >= self._antennas[site] or satellite_links[node] >= most_beams:
                 continue
             if columns.row[place] != NONE:
+                if not self._take_again(int(columns.row[place])):
+                    continue
                 kept.append(int(columns.row[place]))
             else:
                 row = self._add(t_s, sky, station, node)
@@ -120,6 +124,22 @@ class GroundChoice:
             site_links[station.node] += 1
             satellite_links[node] += 1
         return np.array(new, dtype=np.int64), np.array(kept, dtype=np.int64)
+
+    def _let_go(self, rows):
+        """Free the terminals of pairs, for all to compete for; the pairs go on for now."""
+        taken = self._table.pairs.who[rows, SECOND_TERMINAL]
+        taken = taken[taken >= 0]
+        self._setting.terminals.pair[taken] = self._setting.terminals.partner[taken] = NONE
+
+    def _take_again(self, row):
+        """Give a pair its terminal back; whether that was still free."""
+        who, terminals = self._table.pairs.who[row], self._setting.terminals
+        terminal = who[SECOND_TERMINAL]
+        if terminal >= 0:
+            if terminals.pair[terminal] >= 0:
+                return False
+            terminals.pair[terminal], terminals.partner[terminal] = row, who[FIRST]
+        return True
 
     def _antennas_in_use_elsewhere(self):
         """Links of each node by other ground rules, where it has a number of antennas: int64 (n_nodes,)."""

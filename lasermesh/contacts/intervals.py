@@ -4,7 +4,6 @@ import numpy as np
 
 from lasermesh.contacts.engine import LinkEngine
 from lasermesh.contacts.plan_table import ContactPlan, contact_plan_of
-from lasermesh.contacts.window_kernels import fill_ranges_between
 from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 
 # Contacts are written, and progress is told, so often in simulated time.
@@ -137,13 +136,7 @@ def light_times_s(engine, links, times_s):
     """One-way light time of each link at an instant of its own: float64 (n,)."""
     table = engine.links
     from_node, to_node = table.from_node[links], table.to_node[links]
-    range_m = np.empty(len(links))
-    index = np.floor(times_s / engine.skies.length_s).astype(np.int64)
-    order = np.argsort(index, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(index[order])) + 1):
-        if len(rows):
-            sky, _ = engine.skies.get(int(index[rows[0]]))
-            fill_ranges_between(sky, from_node, to_node, times_s, rows, range_m)
+    range_m = engine.skies.ranges_between(from_node, to_node, times_s)
     for rule in engine.plans:
         for row in np.flatnonzero(table.rule[links] == rule.index).tolist():
             position_m, _ = engine.ephemeris.state_at(times_s[row])

@@ -232,7 +232,8 @@ def release_pair(sky, pairs, i, terminals, t_s):
     point_terminals(sky, pairs, i, terminals, t_s)
     for end in range(2):
         terminal = pairs.who[i, FIRST_TERMINAL + end]
-        if terminal >= 0:
+        # At an instant of choice another pair may have taken it over already.
+        if terminal >= 0 and terminals.pair[terminal] == i:
             terminals.pair[terminal] = -1
             terminals.partner[terminal] = -1
     pairs.what[i, STATE] = UNUSED

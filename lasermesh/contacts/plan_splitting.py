@@ -6,7 +6,6 @@ import math
 import numpy as np
 
 from lasermesh.contacts.split_kernels import fill_cuts
-from lasermesh.orbits.knots import KNOT_S
 from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 
 LONGEST_STEP_S = 10.0
@@ -30,7 +29,7 @@ def split_owlt(plan, limit_s, range_at):
     range_at : callable
         `range_at(from_node, to_node, t_s)` gives the range in metres, float64 (n,), of each pair of nodes,
         int32 (n,) and int32 (n,), each at an instant of its own, float64 (n,); nan where it is not known, and
-        such a contact stays whole. `ranges_of(ephemeris)` is one.
+        such a contact stays whole. `Skies.ranges_between` is one.
 
     Returns
     -------
@@ -99,36 +98,3 @@ def _split_part(plan, n_samples, limit_s, range_at):
         open_start=pieces.open_start & is_first,
         open_stop=pieces.open_stop & is_last,
     )
-
-
-def ranges_of(ephemeris):
-    """A function of pairs and instants that gives their ranges in an `Ephemeris`, for `split_owlt`."""
-
-    def range_at(from_node, to_node, t_s):
-        range_m = np.empty(len(t_s))
-        index = np.floor(np.asarray(t_s) / KNOT_S).astype(np.int64)
-        order = np.argsort(index, kind="stable")
-        edges = np.flatnonzero(np.diff(index[order])) + 1
-        for rows in np.split(order, edges) if len(order) else ():
-            interval = ephemeris.interval_at(int(index[rows[0]]))
-            a, b = (_positions(interval, nodes[rows], t_s[rows]) for nodes in (from_node, to_node))
-            range_m[rows] = np.linalg.norm(a - b, axis=1)
-        return range_m
-
-    return range_at
-
-
-def _positions(interval, nodes, t_s):
-    """Earth-fixed position of each node at an instant of its own in an interval: float64 (n, 3)."""
-    s = ((t_s - interval.start_s) / interval.length_s)[:, None]
-    position_m = (
-        (1.0 + 2.0 * s) * (1.0 - s) ** 2 * interval.position_0_m[nodes]
-        + s**2 * (3.0 - 2.0 * s) * interval.position_1_m[nodes]
-        + interval.length_s
-        * (
-            s * (1.0 - s) ** 2 * interval.velocity_0_m_per_s[nodes]
-            + s**2 * (s - 1.0) * interval.velocity_1_m_per_s[nodes]
-        )
-    )
-    position_m[t_s >= interval.fails_at_s[nodes]] = np.nan
-    return position_m

@@ -12,6 +12,7 @@ from lasermesh.contacts.conditions_kernels import (
     VELOCITY_1,
     Sky,
 )
+from lasermesh.contacts.window_kernels import fill_ranges_between
 
 _CACHE_BYTES = 128 * 2**20
 _KEPT_AT_LEAST = 2
@@ -44,6 +45,20 @@ class Skies:
     def at(self, t_s):
         """The `Sky` that holds at an instant."""
         return self.get(self.index_at(t_s))[0]
+
+    def ranges_between(self, from_node, to_node, times_s):
+        """Distance of each pair of nodes, int32 (n,), at an instant of its own, float64 (n,): float64 (n,).
+
+        nan where an end has no position.
+        """
+        range_m = np.empty(len(times_s))
+        index = np.floor(times_s / self.length_s).astype(np.int64)
+        order = np.argsort(index, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(index[order])) + 1):
+            if len(rows):
+                sky, _ = self.get(int(index[rows[0]]))
+                fill_ranges_between(sky, from_node, to_node, times_s, rows, range_m)
+        return range_m
 
     def _make(self, index):
         knots = self._ephemeris.interval_at(index)

@@ -11,7 +11,6 @@ from lasermesh.contacts.plan_splitting import split_owlt
 from lasermesh.errors import UserError
 from lasermesh.experiments.instants import utc_of
 from lasermesh.experiments.left_out import warn_of_failures
-from lasermesh.experiments.pair_ranges import pair_ranges_m
 from lasermesh.experiments.paths import check_instant
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
@@ -100,10 +99,7 @@ def find_contacts(
 
 def _split(plan, links, most_s):
     """The plan cut where light times move; contacts with light times from a plan file stay whole."""
-
-    def range_at(from_node, to_node, t_s):
-        return pair_ranges_m(links.skies, from_node, to_node, t_s)
-
+    range_at = links.skies.ranges_between
     middle_s = 0.5 * (plan.start_s + plan.stop_s)
     own_s = range_at(plan.from_node, plan.to_node, middle_s) / SPEED_OF_LIGHT_M_PER_S
     moves = np.abs(own_s - plan.owlt_s) < _SAME_LIGHT_TIME_S

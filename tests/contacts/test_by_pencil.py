@@ -4,6 +4,7 @@ Satellite 0 hovers at 8000 km over the equator at 0 deg east: in its local frame
 The others fly straight lines past it.
 """
 
+import dataclasses
 import itertools
 import math
 
@@ -12,6 +13,7 @@ import pytest
 
 from lasermesh.contacts import LinkEngine
 from lasermesh.orbits import build_ephemeris
+from lasermesh.scenario.terminals import TerminalType, TerminalUse
 from lasermesh.scenario.topology import GroundGroup, LinkRule, PlanContact, SatelliteGroup, Site
 from tests.contacts.comparing import contacts_of_engine, joined
 from tests.contacts.tracks import Tracks
@@ -465,3 +467,60 @@ def test_antennas_of_a_site_count_over_all_ground_rules():
     )
     graph = LinkEngine(scene, build_ephemeris(scene)).graph_at(0.0)
     assert len(graph) == 2 and set(graph.rule.tolist()) == {0}
+
+
+def shared_sky(*sites_and_masks, **other):
+    """A dense shell whose satellites have one terminal each, and sites that share them."""
+    mini = (TerminalUse(type=TerminalType(name="mini", rate_gbps=1.0), count=1),)
+    sites = tuple(Site(name=name, lat_deg=lat, lon_deg=lon) for name, lat, lon in sites_and_masks)
+    return scenes.topology(
+        scenes.walker("a", planes=12, slots=12, terminals=mini),
+        where=[GroundGroup(name="g", sites=sites)],
+        links=[scenes.ground(("a",), ("g",), rate_gbps=None, choose="nearest", **other)],
+    )
+
+
+def test_at_a_reassignment_a_terminal_goes_to_the_site_that_is_nearest_by_then():
+    """Two sites 1 deg apart want the same satellite, which has one terminal; the nearer one has it."""
+    scene = shared_sky(("west", 10.0, 20.0), ("east", 10.0, 21.0), reassign_s=60.0)
+    ephemeris = build_ephemeris(scene)
+    engine = LinkEngine(scene, ephemeris)
+    swaps, before = 0, None
+    for t_s in range(0, 3600, 60):
+        graph = engine.graph_at(float(t_s))
+        up = {
+            (a, b): r
+            for a, b, r in zip(graph.from_node, graph.to_node, graph.range_m, strict=True)
+            if a >= 144
+        }
+        assert len({b for _, b in up}) == len(up)
+        position_m = ephemeris.state_at(float(t_s))[0]
+        for (site, satellite), range_m in up.items():
+            other = 289 - site
+            nearer = np.linalg.norm(position_m[satellite] - position_m[other]) < range_m
+            # The other site is nearer only if it has an even nearer satellite of its own.
+            mine = [r for (a, _), r in up.items() if a == other]
+            assert not nearer or (mine and mine[0] < range_m)
+        now = {satellite: site for site, satellite in up}
+        swaps += before is not None and any(now.get(node, site) != site for node, site in before.items())
+        before = now
+    assert swaps > 0
+
+
+def test_explain_names_antennas_and_beams_that_are_all_in_use():
+    scene = shared_sky(("west", 10.0, 20.0), ("east", 10.0, 21.0))
+    rule = dataclasses.replace(scene.links[0], rate_gbps=1.0, beams=1)
+    scene = dataclasses.replace(scene, links=(rule,))
+    engine = LinkEngine(scene, build_ephemeris(scene))
+    graph = engine.graph_at(0.0)
+    (west,) = graph.to_node[graph.from_node == 144].tolist()
+    seen = [node for node, verdict in engine.candidates(144, 0.0) if not verdict.made]
+    assert engine.explain(144, seen[0], 0.0).reason == "antennas: all 1 of west are in use"
+    assert engine.explain(144, west, 0.0).made
+    both = dataclasses.replace(scene, links=(dataclasses.replace(rule, choose="all", beams=1),))
+    crowded = LinkEngine(both, build_ephemeris(both))
+    graph = crowded.graph_at(0.0)
+    taken = set(graph.to_node[graph.from_node == 144].tolist())
+    refused = [node for node, verdict in crowded.candidates(145, 0.0) if not verdict.made]
+    assert refused and set(refused) <= taken
+    assert "beams: all 1 of" in crowded.explain(145, refused[0], 0.0).reason

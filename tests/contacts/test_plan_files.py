@@ -26,8 +26,9 @@ from lasermesh.contacts.plan_files import (
     write_json,
     write_parquet,
 )
-from lasermesh.contacts.plan_splitting import ranges_of, split_owlt
+from lasermesh.contacts.plan_splitting import split_owlt
 from lasermesh.contacts.plan_table import contact_plan_of
+from lasermesh.contacts.skies import Skies
 from lasermesh.errors import UserError
 from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario import load_topology
@@ -388,11 +389,11 @@ def test_a_light_time_that_is_not_known_for_a_while_does_no_harm(first_s, last_s
     assert there.size == 1 if first_s < 0.0 else there.size > 10_000
 
 
-def test_ranges_of_an_ephemeris_are_those_of_its_states():
+def test_ranges_between_pairs_are_those_of_the_states_at_each_instant():
     ephemeris = build_ephemeris(topology(walker(), where=[random_sites(3)]))
     from_node, to_node = np.array([0, 5, 49, 3], np.int32), np.array([1, 50, 2, 40], np.int32)
     t_s = np.array([0.0, 1234.5, -17.25, 30.0])
-    found_m = ranges_of(ephemeris)(from_node, to_node, t_s)
+    found_m = Skies(ephemeris).ranges_between(from_node, to_node, t_s)
     for a, b, t, range_m in zip(from_node, to_node, t_s, found_m, strict=True):
         position_m, _ = ephemeris.state_at(t)
         assert range_m == pytest.approx(math.dist(position_m[a], position_m[b]), abs=1e-6)

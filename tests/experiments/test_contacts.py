@@ -64,6 +64,14 @@ def test_geometry_alone_allows_whatever_is_made(tmp_path):
         assert any(first <= start_s + 1e-5 and stop_s <= last + 1e-5 for first, last in windows[a, b])
 
 
+def test_geometry_alone_has_no_memory_whatever_terminals_take_to_acquire(tmp_path):
+    slow = "acquisition_s = 40.0\nmean_time_between_losses_s = 100.0"
+    found = find_contacts(
+        shell(tmp_path, '[[links]]\nrule = "grid"\n', terminal=slow), 3600.0, 10.0, potential=True
+    )
+    assert found.memory is None and found.plan.size and found.plan.open_start.all()
+
+
 def test_split_contacts_cover_the_whole_ones_and_hold_their_limit(tmp_path):
     topology = shell(tmp_path, quito())
     whole = find_contacts(topology, 0.0, 1500.0).plan

@@ -9,6 +9,8 @@ from lasermesh.compiled import COMPILED
 _WORTH_A_THREAD = 16
 """Rows of work below which one thread is done before another has started."""
 
+_MANY_ROWS = 1000
+
 _pool = None
 
 
@@ -20,14 +22,17 @@ def spread(fill, n_rows, *arguments):
     """
     global _pool
     workers = _processors() if COMPILED else 1
-    parts = min(4 * workers, n_rows // _WORTH_A_THREAD)
+    # Each part costs some 0.1 ms to hand over; more of them than threads make up for rows of unequal work.
+    parts = min(workers if n_rows < _MANY_ROWS else 4 * workers, n_rows // _WORTH_A_THREAD)
     if workers == 1 or parts < 2:
         fill(0, n_rows, *arguments)
         return
     if _pool is None:
-        _pool = ThreadPoolExecutor(workers, "contacts")
+        _pool = ThreadPoolExecutor(workers - 1, "contacts")
     edges = [n_rows * part // parts for part in range(parts + 1)]
-    waiting = [_pool.submit(fill, first, last, *arguments) for first, last in itertools.pairwise(edges)]
+    mine, *others = itertools.pairwise(edges)
+    waiting = [_pool.submit(fill, *part, *arguments) for part in others]
+    fill(*mine, *arguments)
     for part in waiting:
         part.result()
 

@@ -3,7 +3,7 @@
 from lasermesh.contacts.engine import LinkEngine
 from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkStep, LinkTable
 from lasermesh.contacts.grid import grid_links_of_nodes
-from lasermesh.contacts.intervals import contact_plan, iterate_contacts
+from lasermesh.contacts.intervals import OpenContacts, contact_plan, iterate_contacts
 from lasermesh.contacts.plan_table import ContactPlan
 from lasermesh.contacts.sight import clears_earth
 
@@ -15,6 +15,7 @@ __all__ = [
     "LinkGraph",
     "LinkStep",
     "LinkTable",
+    "OpenContacts",
     "clears_earth",
     "contact_plan",
     "grid_links_of_nodes",

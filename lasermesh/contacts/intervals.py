@@ -1,5 +1,7 @@
 """Contact plans: from when to when each link is up."""
 
+import functools
+
 import numpy as np
 
 from lasermesh.contacts.engine import LinkEngine
@@ -44,12 +46,20 @@ def iterate_contacts(
     ContactPlan
     """
     engine = engine or LinkEngine(topology, ephemeris, warm_up_s, potential)
-    log = _OpenContacts(engine, ephemeris, start_s)
+    log = OpenContacts(engine, functools.partial(light_times_s, engine), start_s)
     t_s = start_s
     while t_s < stop_s:
         until_s = min(t_s + _CHUNK_S, stop_s)
         step = engine.step(t_s, until_s)
-        yield from log.note(step)
+        # What changes at the very start of a step is told by its graph alone.
+        now = np.zeros(len(engine.links.from_node), np.int64)
+        now[step.graph.link] = step.graph.rate_bps
+        link = np.arange(len(now))
+        yield log.note(
+            np.concatenate((link, step.change_link)),
+            np.concatenate((np.full(len(link), t_s), step.change_s)),
+            np.concatenate((now, step.change_rate_bps)),
+        )
         t_s = until_s
         if on_progress is not None:
             on_progress(t_s)
@@ -63,73 +73,73 @@ def contact_plan(*arguments, **named) -> ContactPlan:
     return ContactPlan(*(np.concatenate(column) for column in zip(nothing, *parts, strict=True))).sorted()
 
 
-class _OpenContacts:
-    """Contacts that have begun, by link."""
+class OpenContacts:
+    """Contacts that have begun, by link.
 
-    def __init__(self, engine, ephemeris, start_s):
-        self._engine = engine
-        self._ephemeris = ephemeris
+    A contact is an uninterrupted time in which a link is up at one rate.
+
+    Parameters
+    ----------
+    links : LinkEngine
+    light_times_s : function
+        Of ids of links and an instant for each: the light time of each then, float64 (n,).
+    start_s : float
+        When all begins, in s since the topology's epoch.
+    """
+
+    def __init__(self, links, light_times_s, start_s):
+        self._links = links
+        self._light_times_s = light_times_s
         self._start_s = start_s
         self._since_s = np.zeros(0)
         self._rate_bps = np.zeros(0, np.int64)
-        self._ended = []
 
-    def note(self, step):
-        """Take in a step; yields the contacts that end in it."""
-        self._make_room()
-        # What changes at the very start of a step is told by its graph alone.
-        before = self._rate_bps.copy()
-        now = np.zeros_like(before)
-        now[step.graph.link] = step.graph.rate_bps
-        changed = np.flatnonzero(before != now)
-        self._change(changed, np.full(len(changed), step.graph.t_s), now[changed])
-        # A link may change several times in a step: each first change, then each second, and so on.
-        order = np.arange(len(step.change_s))
-        while len(order):
-            _, first = np.unique(step.change_link[order], return_index=True)
-            rows = order[np.sort(first)]
-            self._change(step.change_link[rows], step.change_s[rows], step.change_rate_bps[rows])
-            order = np.setdiff1d(order, rows)
-        yield from self._drain()
+    def note(self, link, t_s, rate_bps) -> ContactPlan:
+        """The contacts that end as links change to these rates, in the order in which they end.
 
-    def close(self, stop_s):
+        All are arrays, shape (n,); the changes of each link stand in order of time, 0 is down.
+        """
+        missing = len(self._links.links.from_node) - len(self._since_s)
+        self._since_s = np.concatenate([self._since_s, np.zeros(missing)])
+        self._rate_bps = np.concatenate([self._rate_bps, np.zeros(missing, np.int64)])
+        # Each link's changes one behind the other: what is before a row is the row above, or what was known.
+        order = np.argsort(link, kind="stable")
+        sorted_link, sorted_bps = link[order], rate_bps[order]
+        order = order[sorted_bps != _before(sorted_link, self._rate_bps[sorted_link], sorted_bps)]
+        t_s, link, rate_bps = t_s[order], link[order], rate_bps[order]  # what stays is no change
+        since_s = _before(link, self._since_s[link], t_s)
+        before_bps = _before(link, self._rate_bps[link], rate_bps)
+        ended = (before_bps > 0) & (since_s < t_s)
+        rows = np.flatnonzero(ended)[np.argsort(t_s[ended], kind="stable")]
+        found = self._contacts(link[rows], since_s[rows], t_s[rows], before_bps[rows], False)
+        self._since_s[link] = t_s  # of several changes the last one counts
+        self._rate_bps[link] = rate_bps
+        return found
+
+    def close(self, end_s) -> ContactPlan:
         """The contacts that the end cuts."""
-        links = np.flatnonzero(self._rate_bps > 0)
-        return self._contacts(links, np.full(len(links), stop_s), True)
+        links = np.flatnonzero((self._rate_bps > 0) & (self._since_s < end_s))
+        stop_s = np.full(len(links), end_s)
+        return self._contacts(links, self._since_s[links], stop_s, self._rate_bps[links], True)
 
-    def _make_room(self):
-        more = len(self._engine.links.from_node) - len(self._since_s)
-        self._since_s = np.concatenate((self._since_s, np.zeros(more)))
-        self._rate_bps = np.concatenate((self._rate_bps, np.zeros(more, np.int64)))
-
-    def _change(self, links, times_s, rates_bps):
-        """Links change to these rates at these instants, each once."""
-        changed = self._rate_bps[links] != rates_bps
-        links, times_s, rates_bps = links[changed], times_s[changed], rates_bps[changed]
-        were_up = self._rate_bps[links] > 0
-        if were_up.any():
-            self._ended.append(self._contacts(links[were_up], times_s[were_up], False))
-        self._since_s[links] = times_s
-        self._rate_bps[links] = rates_bps
-
-    def _drain(self):
-        ended, self._ended = self._ended, []
-        return ended
-
-    def _contacts(self, links, stop_s, is_open):
-        table = self._engine.links
-        start_s = self._since_s[links]
+    def _contacts(self, links, start_s, stop_s, rate_bps, is_open):
+        table = self._links.links
         return contact_plan_of(
             table.from_node[links],
             table.to_node[links],
             table.kind[links],
             start_s,
             stop_s,
-            self._rate_bps[links],
-            light_times_s(self._engine, links, 0.5 * (start_s + stop_s)),
+            rate_bps,
+            self._light_times_s(links, 0.5 * (start_s + stop_s)) if len(links) else np.empty(0),
             start_s == self._start_s,
             np.full(len(links), is_open),
         )
+
+
+def _before(link, known, column):
+    """What was in a column before each row: the row above if it is of the same link, else what was known."""
+    return np.where(np.diff(link, prepend=-1) != 0, known, np.roll(column, 1))
 
 
 def light_times_s(engine, links, times_s):

@@ -39,6 +39,16 @@ def warn(message):
     click.echo(f"warning: {message}", err=True)
 
 
+def load_and_warn(topology, sets):
+    """The topology that a command was given; its warnings are printed."""
+    from lasermesh.scenario import load_topology
+
+    loaded = load_topology(topology, sets)
+    for warning in loaded.warnings:
+        warn(warning)
+    return loaded
+
+
 def print_table(rows):
     """Print rows of strings on stdout, columns aligned to the left and two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -5,6 +5,7 @@ import click
 from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
+    load_and_warn,
     print_memory,
     print_table,
     set_option,
@@ -66,11 +67,8 @@ def command(
     if fractions and file_format not in WITH_FRACTIONS:
         raise click.UsageError(f"--fractions goes with --format {' or '.join(WITH_FRACTIONS)}")
     from lasermesh.experiments.contacts import find_contacts, write_contacts
-    from lasermesh.scenario import load_topology
 
-    loaded = load_topology(topology, sets)
-    for warning in loaded.warnings:
-        warn(warning)
+    loaded = load_and_warn(topology, sets)
     line = ProgressLine()
 
     def on_progress(t_s):

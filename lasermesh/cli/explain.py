@@ -5,6 +5,7 @@ import click
 from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
+    load_and_warn,
     print_json,
     print_memory,
     print_table,
@@ -39,11 +40,8 @@ def command(topology, first, second, at, every, warm_up, sets, as_json):
     if not every and second is None:
         raise click.UsageError("give the names of two nodes, A and B, or A and --all")
     from lasermesh.experiments.explaining import describe_link, explain, explain_all, list_candidates
-    from lasermesh.scenario import load_topology
 
-    loaded = load_topology(topology, sets)
-    for warning in loaded.warnings:
-        warn(warning)
+    loaded = load_and_warn(topology, sets)
     if every:
         result = explain_all(loaded, first, at, warm_up, warn)
     else:

@@ -5,6 +5,7 @@ import click
 from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
+    load_and_warn,
     print_json,
     print_memory,
     print_table,
@@ -41,11 +42,8 @@ def command(topology, at, file_format, warm_up, sets, as_json):
     if as_json and file_format == "graphml":
         raise click.UsageError("give --json or --format graphml, not both")
     from lasermesh.experiments.graphs import describe_graph, graph, graphml
-    from lasermesh.scenario import load_topology
 
-    loaded = load_topology(topology, sets)
-    for warning in loaded.warnings:
-        warn(warning)
+    loaded = load_and_warn(topology, sets)
     result = graph(loaded, at, warn, warm_up)
     if file_format == "graphml":
         click.echo(graphml(result))

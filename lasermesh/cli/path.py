@@ -7,6 +7,7 @@ import click
 from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
+    load_and_warn,
     print_json,
     print_memory,
     print_table,
@@ -57,11 +58,8 @@ def command(topology, from_name, to_name, pairs, start, duration, step, policy, 
     if pairs is not None and from_name is not None:
         raise click.UsageError("give FROM and TO or --pairs, not both")
     from lasermesh.experiments.paths import all_pairs, paths, read_pairs
-    from lasermesh.scenario import load_topology
 
-    loaded = load_topology(topology, sets)
-    for warning in loaded.warnings:
-        warn(warning)
+    loaded = load_and_warn(topology, sets)
     if pairs is None:
         names = [(from_name, to_name)]
     else:

@@ -15,8 +15,9 @@ LOSS = np.uint64(6)
 CLOUD = np.uint64(7)
 GUEST = np.uint64(8)
 
-# Coefficients of AS 241 from the second highest power down.
+# Coefficients of AS 241 from the highest power down.
 _AS241_A = (
+    2.5090809287301226727e3,
     3.3430575583588128105e4,
     6.7265770927008700853e4,
     4.5921953931549871457e4,
@@ -26,6 +27,7 @@ _AS241_A = (
     3.3871328727963666080e0,
 )
 _AS241_B = (
+    5.2264952788528545610e3,
     2.8729085735721942674e4,
     3.9307895800092710610e4,
     2.1213794301586595867e4,
@@ -35,6 +37,7 @@ _AS241_B = (
     1.0,
 )
 _AS241_C = (
+    7.7454501427834140764e-4,
     2.27238449892691845833e-2,
     2.41780725177450611770e-1,
     1.27045825245236838258e0,
@@ -44,6 +47,7 @@ _AS241_C = (
     1.42343711074968357734e0,
 )
 _AS241_D = (
+    1.05075007164441684324e-9,
     5.47593808499534494600e-4,
     1.51986665636164571966e-2,
     1.48103976427480074590e-1,
@@ -53,6 +57,7 @@ _AS241_D = (
     1.0,
 )
 _AS241_E = (
+    2.01033439929228813265e-7,
     2.71155556874348757815e-5,
     1.24266094738807843860e-3,
     2.65321895265761230930e-2,
@@ -62,6 +67,7 @@ _AS241_E = (
     6.65790464350110377720e0,
 )
 _AS241_F = (
+    2.04426310338993978564e-15,
     1.42151175831644588870e-7,
     1.84631831751005468180e-5,
     7.86869131145613259100e-4,
@@ -110,6 +116,15 @@ def draw_unit(seed, purpose, row, counter):
 
 
 @hot_kernel
+def _polynomial(x, coefficients):
+    """A polynomial by Horner's rule, its coefficients from the highest power down."""
+    value = 0.0
+    for coefficient in coefficients:
+        value = value * x + coefficient
+    return value
+
+
+@hot_kernel
 def normal_quantile(p):
     """The value below which a standard normal variable lies with probability `p`, strictly between 0 and 1.
 
@@ -118,28 +133,10 @@ def normal_quantile(p):
     q = p - 0.5
     if abs(q) <= 0.425:
         r = 0.180625 - q * q
-        top = 2.5090809287301226727e3
-        for c in _AS241_A:
-            top = top * r + c
-        bottom = 5.2264952788528545610e3
-        for c in _AS241_B:
-            bottom = bottom * r + c
-        return q * top / bottom
+        return q * _polynomial(r, _AS241_A) / _polynomial(r, _AS241_B)
     r = math.sqrt(-math.log(p if q < 0.0 else 1.0 - p))
     if r <= 5.0:
-        r -= 1.6
-        top = 7.7454501427834140764e-4
-        for c in _AS241_C:
-            top = top * r + c
-        bottom = 1.05075007164441684324e-9
-        for c in _AS241_D:
-            bottom = bottom * r + c
+        quantile = _polynomial(r - 1.6, _AS241_C) / _polynomial(r - 1.6, _AS241_D)
     else:
-        r -= 5.0
-        top = 2.01033439929228813265e-7
-        for c in _AS241_E:
-            top = top * r + c
-        bottom = 2.04426310338993978564e-15
-        for c in _AS241_F:
-            bottom = bottom * r + c
-    return -top / bottom if q < 0.0 else top / bottom
+        quantile = _polynomial(r - 5.0, _AS241_E) / _polynomial(r - 5.0, _AS241_F)
+    return -quantile if q < 0.0 else quantile

@@ -22,15 +22,8 @@ def read_plan_csv(text, plan_file):
 
 def read_plan_items(items, plan_file):
     """Rows of the contacts in a JSON text, whose items are `items`: list of (line number, dict)."""
-    rows, sound = [], True
-    for index, (number, item) in enumerate(items):
-        line = plan_file.line(number, f"contacts[{index}]")
-        values = _values_of(item, line)
-        if BAD in values.values():
-            sound = False
-        else:
-            rows.append((line, values))
-    return _checked(rows, sound, plan_file)
+    lines = [plan_file.line(number, f"contacts[{index}]") for index, (number, _) in enumerate(items)]
+    return _read_items(lines, [item for _, item in items], plan_file)
 
 
 def read_plan_parquet(content, plan_file):
@@ -59,15 +52,15 @@ def read_plan_parquet(content, plan_file):
     if not items:
         plan_file.line(None).report("has no contacts")
         return [], False
-    rows, sound = [], True
-    for index, item in enumerate(items):
-        line = plan_file.line(None, f"row {index}")
-        values = _values_of(item, line)
-        if BAD in values.values():
-            sound = False
-        else:
-            rows.append((line, values))
-    return _checked(rows, sound, plan_file)
+    lines = [plan_file.line(None, f"row {index}") for index in range(len(items))]
+    return _read_items(lines, items, plan_file)
+
+
+def _read_items(lines, items, plan_file):
+    """Rows of contacts given as dicts, each with its place, and whether nothing had to be reported."""
+    rows = [(line, _values_of(item, line)) for line, item in zip(lines, items, strict=True)]
+    sound = [(line, values) for line, values in rows if BAD not in values.values()]
+    return _checked(sound, len(sound) == len(rows), plan_file)
 
 
 def _values_of(item, line):

@@ -16,7 +16,7 @@ from lasermesh.contacts.numbering import LinkNumbers
 from lasermesh.contacts.offer_kernels import fill_order_by, fill_ranges, fill_rows, keep_first_of_each_pair
 from lasermesh.contacts.offers import OfferList
 from lasermesh.contacts.pair_table import PairTable
-from lasermesh.contacts.pairs_kernels import FIRST, LOSS_MEAN, MEDIAN, SECOND
+from lasermesh.contacts.pairs_kernels import FIRST, FIRST_TYPE, LOSS_MEAN, MEDIAN, SECOND, SECOND_TYPE
 from lasermesh.contacts.plan import PlanRule
 from lasermesh.contacts.potential import add_potential_pairs
 from lasermesh.contacts.skies import Skies
@@ -189,7 +189,7 @@ class LinkEngine:
     def _reserved_remember(self):
         """Whether a terminal that a grid has reserved takes time to acquire, or loses the other end."""
         pairs = self.table.pairs.who[: self.table.n_reserved]
-        types = np.unique(pairs[:, [4, 5]])
+        types = np.unique(pairs[:, [FIRST_TYPE, SECOND_TYPE]])
         habits = self.setting.habits[types]
         return bool(((habits[:, MEDIAN] > 0.0) | np.isfinite(habits[:, LOSS_MEAN])).any())
 
@@ -236,7 +236,8 @@ class LinkEngine:
                 for rule in self.plans:
                     happened.add_plan(rule, *rule.events(self._now_s, stop_s, sky.fails_at_s))
             self._now_s = stop_s
-            for rows in clouded:
+            for rule, node in clouded:
+                rows = rule.cloud_over(stop_s, node)
                 happened.add_pairs(self._release(sky, rows, stop_s, foreseen=False))
             if stop_s == decision_s:
                 for events in self._decide(stop_s):
@@ -244,16 +245,16 @@ class LinkEngine:
         return happened.gathered()
 
     def _clouds_until(self, stop_s):
-        """The first instant until `stop_s` at which clouds come over a site, and the links they end."""
-        first_s, ended = stop_s, []
+        """The first instant until `stop_s` at which clouds come or go, and over which sites, by rule."""
+        first_s, changed = stop_s, []
         for rule in self._choosing:
             if isinstance(rule, GroundChoice):
                 for t_s, node in rule.transitions(self._now_s, stop_s):
                     if t_s < first_s:
-                        first_s, ended = t_s, []
+                        first_s, changed = t_s, []
                     if t_s == first_s:
-                        ended.append((rule, t_s, node))
-        return first_s, _Later(ended)
+                        changed.append((rule, node))
+        return first_s, changed
 
     def _release(self, sky, rows, t_s, foreseen=True):
         """End pairs at an instant: the events of those that were up."""
@@ -313,16 +314,3 @@ class LinkEngine:
         kept = by_both[: keep_first_of_each_pair(columns, by_both, count)]
         beaten = everything[:0] if len(kept) == count else np.setdiff1d(everything, kept)
         return kept, Happenings.of_offers(columns, beaten)
-
-
-class _Later:
-    """Rows that clouds end, found once all that happens before them has happened."""
-
-    def __init__(self, ended):
-        self._ended = ended
-
-    def __iter__(self):
-        for rule, t_s, node in self._ended:
-            rows = rule.cloud_over(t_s, node)
-            if len(rows):
-                yield rows

@@ -73,10 +73,8 @@ def reserve_grid(topology, index, ephemeris, setting, table):
     made = (chosen != NOT_FREE).all(axis=1)
     (first, second), terminals = pairs[made].T, chosen[made].T
     types = [setting.types_of(each) for each in terminals]
-    combined, which = np.unique(np.stack(types, axis=1), axis=0, return_inverse=True)
-    ladders = [setting.ladder(rule, *pair) for pair in combined.tolist()]
     if len(first):
-        ladder, max_range_m = (np.array(column)[which.ravel()] for column in zip(*ladders, strict=True))
+        ladder, max_range_m = setting.ladders_between(rule, types)
         table.add(first, second, terminals, types, index, ISL, NONE, ladder, max_range_m)
     lacking = np.where(chosen[:, 0] == NOT_FREE, pairs[:, 0], pairs[:, 1])
     return {tuple(pair): int(node) for pair, node in zip(pairs[~made].tolist(), lacking[~made], strict=True)}

@@ -6,11 +6,10 @@ import numpy as np
 
 from lasermesh.contacts.cell_kernels import (
     MOST_CELLS_PER_AXIS,
-    Cells,
-    fill_cells,
     greatest_radius_m,
     greatest_travel_m,
 )
+from lasermesh.contacts.cells import sorted_into_cells
 from lasermesh.contacts.clouds import clouds_of
 from lasermesh.contacts.conditions_kernels import ACCELERATION, POSITION_0, POSITION_1, SINE_MASK
 from lasermesh.contacts.graph import GSL
@@ -123,7 +122,7 @@ class AllInSight:
         return times_s, nodes, rates, ~np.isin(times_s, by_chance[np.isfinite(by_chance)])
 
     def _make_windows(self, sky, world):
-        n_sites, n_members = len(self._sites.node), len(self._members)
+        n_sites = len(self._sites.node)
         # Between knots no satellite is farther out than at the higher one by more than it can curve.
         curve_m = 0.125 * ACCELERATION * sky.length_s**2
         radius_m = max(greatest_radius_m(sky.state, at, self._members) for at in (POSITION_0, POSITION_1))
@@ -134,15 +133,7 @@ class AllInSight:
         reach_m = float(self._sites.reach_m.max())
         # Cells of half the reach: smaller ones would be mostly empty, larger ones hold what cannot be seen.
         per_axis = min(MOST_CELLS_PER_AXIS, max(1, int(4.0 * radius_m / reach_m)))
-        cells = Cells(
-            per_axis,
-            2.0 * radius_m / per_axis,
-            -radius_m,
-            np.empty(per_axis**3 + 1, dtype=np.int64),
-            np.empty(n_members, dtype=np.int32),
-        )
-        scratch = np.empty(n_members, dtype=np.int64), np.empty(per_axis**3, dtype=np.int64)
-        fill_cells(sky.state, POSITION_0, self._members, cells, *scratch)
+        cells = sorted_into_cells(sky.state, POSITION_0, self._members, radius_m, per_axis)
         while True:
             shape = n_sites * self._room
             windows = Windows(

@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from lasermesh.contacts.cell_kernels import Cells, fill_cells, greatest_radius_m
+from lasermesh.contacts.cell_kernels import greatest_radius_m
+from lasermesh.contacts.cells import sorted_into_cells
 from lasermesh.contacts.graph import ISL
 from lasermesh.contacts.ground import satellites_of
 from lasermesh.contacts.nearest_kernels import fill_counts, fill_free, fill_near, fill_states, take_in_order
@@ -41,8 +42,8 @@ class NearestRule:
         mine = np.zeros(n_nodes, dtype=bool)
         mine[self._nodes] = True
         types = np.unique(setting.terminals.type[np.repeat(mine, np.diff(setting.terminals.first))])
-        self._ladders = {(a, b): setting.ladder(self._rule, a, b) for a in types for b in types}
-        self._limit_m = max([limit_m for _, limit_m in self._ladders.values()], default=0.0)
+        ladders = [setting.ladder(self._rule, a, b) for a in types for b in types]
+        self._limit_m = max([limit_m for _, limit_m in ladders], default=0.0)
         self._position_m = np.full((n_nodes, 3), np.nan)
 
     def decide(self, t_s, sky):
@@ -98,22 +99,10 @@ class NearestRule:
 
     def _add(self, first, second, terminals):
         types = [self._setting.types_of(each) for each in terminals]
-        combined, which = np.unique(np.stack(types, axis=1), axis=0, return_inverse=True)
-        ladders = np.array([self._ladders[tuple(pair)] for pair in combined.tolist()])[which.ravel()]
-        return self._table.add(
-            first, second, terminals, types, self.index, ISL, NONE, ladders[:, 0].astype(int), ladders[:, 1]
-        )
+        ladders = self._setting.ladders_between(self._rule, types)
+        return self._table.add(first, second, terminals, types, self.index, ISL, NONE, *ladders)
 
     def _cells(self, nodes, radius_m, within_m):
         per_axis = int(math.sqrt(len(nodes) / (6.0 * _MEMBERS_PER_CELL)))
         per_axis = min(_MOST_CELLS_PER_AXIS, max(1, per_axis), max(1, int(2.0 * radius_m / within_m)))
-        cells = Cells(
-            per_axis,
-            2.0 * radius_m / per_axis,
-            -radius_m,
-            np.empty(per_axis**3 + 1, dtype=np.int64),
-            np.empty(len(nodes), dtype=np.int32),
-        )
-        scratch = np.empty(len(nodes), dtype=np.int64), np.empty(per_axis**3, dtype=np.int64)
-        fill_cells(self._position_m, 0, nodes, cells, *scratch)
-        return cells
+        return sorted_into_cells(self._position_m, 0, nodes, radius_m, per_axis)

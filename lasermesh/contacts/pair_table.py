@@ -80,10 +80,9 @@ class PairTable:
         self.n_reserved = self.count
         self.pairs.what[: self.count, kernels.RESERVED] = 1
 
-    def restart(self, sky, t_s, terminals_too=True):
+    def restart(self, sky, t_s):
         """Forget all pairs but the reserved ones, and have those up that hold at an instant."""
-        if terminals_too:
-            self._setting.rest()
+        self._setting.rest()
         self.count = self.n_reserved
         self._free = []
         rows = np.arange(self.n_reserved)

@@ -97,6 +97,14 @@ class Setting:
         row = self._ladder_of[key]
         return row, self._ladders[row][-1][0]
 
+    def ladders_between(self, rule, types):
+        """Row of the ladder and longest range of many links of a rule, by the types (rows) at both ends."""
+        combined, which = np.unique(np.stack(types, axis=1), axis=0, return_inverse=True)
+        found = [self.ladder(rule, *pair) for pair in combined.tolist()]
+        rows = np.array([row for row, _ in found], dtype=np.int64)
+        ranges_m = np.array([range_m for _, range_m in found], dtype=np.float64)
+        return rows[which.ravel()], ranges_m[which.ravel()]
+
     def add_site(self, rule, site):
         """A row of `World.site` for a site under a rule's mask."""
         row = self.site_row(rule, site)

@@ -17,7 +17,8 @@ import math
 import random
 from dataclasses import dataclass, replace
 
-from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table, check_case, ordered_changes
+from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table, ordered_changes
+from tests.reference.case_checks import check_case
 from tests.reference.packet_simulator import BIT_PS_PER_BYTE, delay_ps, serialization_ps, simulate
 
 # So that a run, and the gap after its last packet, stay well within 64 bits of picoseconds (106 days).

@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table, check_case
+from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table
+from tests.reference.case_checks import check_case
 from tests.reference.cases import FLAVOURS, random_case
 from tests.reference.packet_simulator import (
     CAUSES,

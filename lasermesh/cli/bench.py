@@ -35,7 +35,7 @@ def command(part, threads, seconds, as_json):
     if part in (None, "routing"):
         measured.append(workloads.next_hops())
     if part in (None, "packets"):
-        for work in (workloads.chain(), workloads.torus()):
+        for work in workloads.packet_works():
             for n in sorted({1, most}):
                 measured.append(workloads.run_packets(work, n, seconds))
     if as_json:

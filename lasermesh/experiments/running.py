@@ -24,7 +24,7 @@ from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.tapping import Tapping
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
-from lasermesh.packets.causes import LINK_DOWN, N_CAUSES, NO_ROUTE, QUEUE
+from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, FlowList, LinkIntervals, LinkTotals, RunFolder, summarise
 from lasermesh.routing import Snapshot, compute_table, follow_flows, load_policy, transit_of
@@ -332,9 +332,6 @@ class Simulation:
         """Write what links did in the step that is over, and remember their load for the policy."""
         counters = self.engine.drain_links()
         table = self._links.links
-        dropped = np.zeros((len(counters.link), N_CAUSES), np.int64)
-        dropped[:, QUEUE] = counters.dropped_queue
-        dropped[:, LINK_DOWN] = counters.dropped_link_down
         intervals = LinkIntervals(
             t_s=np.full(len(counters.link), self._step_s),
             link=counters.link.astype(np.int32),
@@ -343,7 +340,7 @@ class Simulation:
             kind=table.kind[counters.link],
             bytes=counters.bytes,
             packets=counters.packets,
-            dropped=dropped,
+            dropped=counters.dropped,
             queue_max_bytes=counters.queue_max_bytes,
             busy_s=counters.busy_ps / PS_PER_S,
         )

@@ -6,7 +6,7 @@ import numpy as np
 
 from lasermesh.packets import state
 from lasermesh.packets.arrays import grown
-from lasermesh.packets.causes import N_CAUSES
+from lasermesh.packets.causes import BIT_ERROR, EARLY, LINK_DOWN, N_CAUSES, NODE_DOWN, QUEUE
 from lasermesh.packets.endpoint_kernels import HIGH_WORD
 
 
@@ -25,6 +25,12 @@ class FlowCounters(NamedTuple):
     jitter_ps: np.ndarray  # float64
     reordered: np.ndarray  # int64
     hops_sum: np.ndarray  # int64
+    marked: np.ndarray  # int64  delivered with a mark of congestion
+    unique_packets: np.ndarray  # int64  bulk: segments that have come
+    unique_bytes: np.ndarray  # int64
+    duplicates: np.ndarray  # int64  bulk: segments that have come again
+    done_ps: np.ndarray  # int64  bulk: when everything was acknowledged, NEVER if it was not
+    complete_ps: np.ndarray  # int64  bulk: when the last segment came, NEVER if not all have come
 
     @property
     def in_flight(self):
@@ -40,8 +46,29 @@ class LinkCounters(NamedTuple):
     bytes: np.ndarray  # int64
     busy_ps: np.ndarray  # int64  time in service
     queue_max_bytes: np.ndarray  # int64
-    dropped_queue: np.ndarray  # int64
-    dropped_link_down: np.ndarray  # int64
+    dropped: np.ndarray  # int64 (n, N_CAUSES)
+    marked: np.ndarray  # int64  told of congestion here
+
+
+class PoolCounters(NamedTuple):
+    """What came of requests at each service pool so far; row i is pool i."""
+
+    arrived: np.ndarray  # int64 (n_pools,)
+    refused: np.ndarray  # int64
+    served: np.ndarray  # int64  answered in full
+    waited: np.ndarray  # int64  accepted, but not served at once
+    wait_sum_ps: np.ndarray  # int64
+    busy_ps: np.ndarray  # int64  service times of those accepted
+
+
+LINK_CAUSES = (
+    (QUEUE, state.L_DROPPED_QUEUE),
+    (LINK_DOWN, state.L_DROPPED_LINK_DOWN),
+    (BIT_ERROR, state.R_DROPPED_BIT_ERROR),
+    (NODE_DOWN, state.L_DROPPED_NODE_DOWN),
+    (EARLY, state.L_DROPPED_EARLY),
+)
+"""Causes that links count, and their columns."""
 
 
 def read_flow_counters(e):
@@ -61,7 +88,31 @@ def read_flow_counters(e):
         jitter_ps=e.flow_floats[:, state.F_JITTER_PS].copy(),
         reordered=e.flows[:, state.K_REORDERED].copy(),
         hops_sum=e.flows[:, state.K_HOPS].copy(),
+        marked=e.flows[:, state.K_MARKED].copy(),
+        unique_packets=e.flows[:, state.K_UNIQUE].copy(),
+        unique_bytes=e.flows[:, state.K_UNIQUE_BYTES].copy(),
+        duplicates=e.flows[:, state.K_DUPLICATES].copy(),
+        done_ps=e.flows[:, state.A_DONE].copy(),
+        complete_ps=e.flows[:, state.K_COMPLETE].copy(),
     )
+
+
+def read_pool_counters(e):
+    """What came of requests at each service pool so far."""
+    columns = (
+        state.O_ARRIVED,
+        state.O_REFUSED,
+        state.O_SERVED,
+        state.O_WAITED,
+        state.O_WAIT_SUM,
+        state.O_BUSY,
+    )
+    return PoolCounters(*(e.pools[:, column].copy() for column in columns))
+
+
+def sent_packets(e, n_links):
+    """Packets whose last bit has left each link: int64 array; a train's count once its head has left."""
+    return e.links[:n_links, state.X_PACKETS if e.control[state.O_TRAINS] else state.X_SENT_COUNT]
 
 
 class LinkDrain:
@@ -71,32 +122,37 @@ class LinkDrain:
         self._sent = np.zeros(0, np.int64)  # at the last drain
         self._overhang_ps = np.zeros(0, np.int64)  # service that lay beyond it
 
-    def drain(self, x, clock_ps):
+    def drain(self, x, sent, clock_ps):
         """Counters of links since the last drain, for those that did anything; starts them anew.
 
-        `x` are the rows of `Engine.links` in use, all of which stand at `clock_ps`.
+        `x` are the rows of `Engine.links` in use, all of which stand at `clock_ps`, `sent` what
+        `sent_packets` says of them.
         """
         n = len(x)
         self._sent = grown(self._sent, n)
         self._overhang_ps = grown(self._overhang_ps, n)
         # A packet in service belongs in part to the next interval, and one begun before to this one.
         overhang_ps = np.maximum(x[:, state.X_FREE] - clock_ps, 0)
-        packets = x[:, state.X_SENT_COUNT] - self._sent[:n]
+        packets = sent - self._sent[:n]
         # A window that was left unfinished may have links beyond the clock.
         busy_ps = np.maximum(x[:, state.L_BUSY] - overhang_ps + self._overhang_ps[:n], 0)
-        drops = x[:, state.L_DROPPED_QUEUE] + x[:, state.L_DROPPED_LINK_DOWN]
-        links = np.flatnonzero((packets > 0) | (busy_ps > 0) | (drops > 0) | (x[:, state.L_QUEUE_MAX] > 0))
+        dropped = np.zeros((n, N_CAUSES), np.int64)
+        for cause, column in LINK_CAUSES:
+            dropped[:, cause] = x[:, column]
+        active = (packets > 0) | (busy_ps > 0) | (x[:, state.L_QUEUE_MAX] > 0) | dropped.any(axis=1)
+        links = np.flatnonzero(active)
         counters = LinkCounters(
             link=links,
             packets=packets[links],
             bytes=x[links, state.L_BYTES],
             busy_ps=busy_ps[links],
             queue_max_bytes=x[links, state.L_QUEUE_MAX],
-            dropped_queue=x[links, state.L_DROPPED_QUEUE],
-            dropped_link_down=x[links, state.L_DROPPED_LINK_DOWN],
+            dropped=dropped[links],
+            marked=x[links, state.L_MARKED],
         )
-        self._sent[:n] = x[:, state.X_SENT_COUNT]
+        self._sent[:n] = sent
         self._overhang_ps[:n] = overhang_ps
-        x[:, state.L_BYTES : state.L_DROPPED_LINK_DOWN + 1] = 0
+        started_anew = (state.L_BYTES, state.L_BUSY, state.L_MARKED, *(column for _, column in LINK_CAUSES))
+        x[:, started_anew] = 0
         x[:, state.L_QUEUE_MAX] = x[:, state.X_WAITING_BYTES]
         return counters

@@ -8,24 +8,30 @@ import numpy as np
 from lasermesh.compiled import COMPILED
 from lasermesh.packets import state, tap_records
 from lasermesh.packets.arrays import aligned, grown, offsets_of
-from lasermesh.packets.counters import LinkDrain, read_flow_counters
+from lasermesh.packets.counters import LinkDrain, read_flow_counters, read_pool_counters, sent_packets
 from lasermesh.packets.domains import LONG_ENOUGH_PS, form_domains
 from lasermesh.packets.pool import CHUNK_BYTES, ChunkPool
 from lasermesh.packets.pool_kernels import collect_chunks, spread_chunks
+from lasermesh.packets.queues import LinkQueues
 from lasermesh.packets.setup import first_state
 from lasermesh.packets.state import NEVER, NO_RING
 from lasermesh.packets.tables import TableSlots
 from lasermesh.packets.window_kernels import advance
 from lasermesh.traffic.flows import flows_from_rows
-from lasermesh.units import PS_PER_S
+from lasermesh.units import NONE, PS_PER_S
 
 FIRST_CHUNKS = 4096
 FIRST_TAPS = 64
+FIRST_ROWS = 8192  # of a batch
+BATCH = 2048  # packets that are handled together, if there are as many
 MOST_TAPS = 1 << 15  # of one worker, unless a single window makes more
 # Below this many packets a window, one worker is faster than several that wait for each other.
 FEW_PACKETS_PER_WINDOW = 100
 # Running out of chunks once in so many windows costs nothing that matters.
 SELDOM_WINDOWS = 8
+
+
+_NONE_CHANGES = np.zeros(0, np.int64)
 
 
 class Step(NamedTuple):
@@ -40,6 +46,9 @@ class Step(NamedTuple):
     change_link: np.ndarray  # int64
     change_kind: np.ndarray  # int64  state.CHANGE_STOP, CHANGE_START or CHANGE_RATE
     change_rate_bps: np.ndarray  # int64
+    node_change_ps: np.ndarray = _NONE_CHANGES  # int64 (n_node_changes,)  nodes that fail or are back
+    node_change_node: np.ndarray = _NONE_CHANGES  # int64
+    node_change_up: np.ndarray = _NONE_CHANGES  # int64  1: back
 
 
 class PacketEngine:
@@ -59,6 +68,8 @@ class PacketEngine:
     framing_bytes : int
     trace : bool
         Tap every delivery and drop (see `drain_taps`).
+    processing_ps : int64 array, shape (n_nodes,), optional
+        From the arrival of a packet's last bit until the node looks at it; 0 if absent.
     memory_limit_bytes : int, optional
         Packets in flight beyond this much memory end the run with RunFailed.
     longest_window_ps, domain_delay_ps, domain_share : int, optional
@@ -76,6 +87,7 @@ class PacketEngine:
         reroute=False,
         framing_bytes=0,
         trace=False,
+        processing_ps=None,
         memory_limit_bytes=None,
         longest_window_ps=None,
         domain_delay_ps=LONG_ENOUGH_PS,
@@ -91,7 +103,9 @@ class PacketEngine:
         self._longest_window_ps = longest_window_ps or NEVER
         self._domain_delay_ps = domain_delay_ps
         self._domain_share = domain_share
-        self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes)
+        self._processing_ps = np.zeros(n_nodes, np.int64) if processing_ps is None else processing_ps
+        trains = bool((flows.train > 1).any())
+        self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes, trains)
         self._flows_by_source = np.argsort(flows.source, kind="stable")
         self._drain = LinkDrain()
         self._slots = TableSlots()
@@ -103,32 +117,77 @@ class PacketEngine:
             state.O_REROUTE: reroute,
             state.O_FRAMING: framing_bytes,
             state.O_TRACE: trace,
+            state.O_TRACED_FLOWS: (flows.traced != 0).any(),
+            state.O_TAPPED: trace or (flows.traced != 0).any(),
+            state.O_TRAINS: trains,
+            state.O_END: self.end_ps,
+            state.O_BATCH: BATCH,
         }
-        self._e = first_state(n_nodes, flows, self.threads, self.end_ps, options, self._chunks, FIRST_TAPS)
+        self._e = first_state(n_nodes, flows, self.threads, options, self._chunks, FIRST_TAPS, FIRST_ROWS)
 
     # -- what the engine is told ------------------------------------------------------------------
 
-    def add_links(self, link_from, link_to, limit_packets, limit_bytes, taps=0):
+    def add_links(self, link_from, link_to, limit_packets, limit_bytes, taps=0, queues=None):
         """Add links, which are down until a step says otherwise; the first new id.
 
-        `taps`: state.TAP_OUT and TAP_IN, for both added.
+        Parameters
+        ----------
+        link_from, link_to : int arrays, shape (n,)
+        limit_packets, limit_bytes : int or int64 array, shape (n,)
+            What may wait, in each waiting list.
+        taps : int or int64 array, shape (n,)
+            state.TAP_OUT, TAP_IN and TAP_QUEUE, added.
+        queues : LinkQueues, optional
+            How packets wait; absent: drop-tail, without bit errors.
         """
-        first = self.n_links
-        self.n_links = first + len(link_from)
+        first, n = self.n_links, len(link_from)
+        self.n_links = first + n
         self._e = e = self._e._replace(links=grown(self._e.links, self.n_links))
-        rows = slice(first, self.n_links)
-        e.links[rows, state.X_TAIL] = NO_RING
-        e.links[rows, state.X_LIMIT_PACKETS] = limit_packets
-        e.links[rows, state.X_LIMIT_BYTES] = limit_bytes
-        e.links[rows, state.X_TAPS] = taps
-        e.links[rows, state.X_TO] = link_to
+        x = e.links[first : self.n_links]
+        queues = LinkQueues().rows(n) if queues is None else queues.rows(n)
+        x[:, state.X_TAIL] = NO_RING
+        x[:, state.X_LIMIT_PACKETS] = limit_packets
+        x[:, state.X_LIMIT_BYTES] = limit_bytes
+        x[:, state.X_TAPS] = taps
+        x[:, state.X_TO] = link_to
+        x[:, state.X_PROCESSING] = self._processing_ps[link_to]
+        x[:, state.X_MARK_PACKETS] = queues.mark_packets
+        x[:, state.X_MARK_BYTES] = queues.mark_bytes
+        x[:, state.X_CLASSES] = queues.classes
+        x[:, state.X_DISCIPLINE] = queues.discipline
+        x[:, state.R_ERROR] = np.where(
+            queues.bit_error_rate > 0, -np.log1p(-queues.bit_error_rate), 0.0
+        ).view(np.int64)
+        x[:, state.X_LIST] = self._add_lists(queues)
+        e.control[state.O_TAPPED] |= bool(x[:, state.X_TAPS].any())
+        always = e.control[state.O_TRAINS] or e.control[state.O_TRACED_FLOWS]
+        marks = (queues.mark_packets != NEVER) | (queues.mark_bytes != NEVER)
+        x[:, state.X_SPECIAL] = always | (x[:, state.X_TAPS] != 0) | queues.are_listed | marks
         self.link_from = np.concatenate([self.link_from, np.asarray(link_from, np.int64)])
         return first
 
-    def set_limits(self, links, limit_packets, limit_bytes):
-        """Change the queue limits of links; what waits already stays."""
+    def _add_lists(self, queues):
+        """Make the waiting lists of new links; where each link's begin, NONE for those without."""
+        n_lists = np.where(queues.are_listed, queues.classes, 0)
+        total = int(n_lists.sum())
+        first = len(self._e.queues) + np.cumsum(n_lists) - n_lists
+        if total:
+            new = aligned((total, state.QUEUE_COLUMNS))
+            new[:, state.Q_TARGET] = np.repeat(queues.codel_target_ps, n_lists)
+            new[:, state.Q_INTERVAL] = np.repeat(queues.codel_interval_ps, n_lists)
+            new[:, state.Q_MIN_BYTES] = np.repeat(queues.codel_min_bytes, n_lists)
+            rows = aligned((len(self._e.queues) + total, state.QUEUE_COLUMNS))
+            rows[: len(self._e.queues)] = self._e.queues
+            rows[len(self._e.queues) :] = new
+            self._e = self._e._replace(queues=rows)
+        return np.where(n_lists > 0, first, NONE)
+
+    def set_limits(self, links, limit_packets, limit_bytes, mark_bytes=None):
+        """Change the queue limits of links, and thresholds of marking; what waits already stays."""
         self._e.links[links, state.X_LIMIT_PACKETS] = limit_packets
         self._e.links[links, state.X_LIMIT_BYTES] = limit_bytes
+        if mark_bytes is not None:
+            self._e.links[links, state.X_MARK_BYTES] = mark_bytes
 
     def install_table(self, link, label_of_flow, switch_ps, next_label=None):
         """Give every node a forwarding table to switch to at its own time.
@@ -156,7 +215,7 @@ class PacketEngine:
             self.n_nodes,
             self.link_from[step.links],
             e.links[step.links, state.X_TO],
-            np.minimum(step.delay_start_ps, step.delay_end_ps),
+            np.minimum(step.delay_start_ps, step.delay_end_ps) + e.links[step.links, state.X_PROCESSING],
             self._domain_delay_ps,
             self._domain_share,
         )
@@ -194,18 +253,20 @@ class PacketEngine:
         streams = (
             nodes[:, state.N_IN_END]
             - nodes[:, state.N_IN]
-            + nodes[:, state.N_FLOW_END]
-            - nodes[:, state.N_FLOW]
+            + 2 * (nodes[:, state.N_FLOW_END] - nodes[:, state.N_FLOW])
         )
         # Whole cache lines, and one between: the heaps of two workers must not share any.
         most_streams = (int(streams.max(initial=0)) + 8) // 4 * 4
         e.workers[:, state.V_HEAP] = np.arange(self.threads) * most_streams
         self._worker_list = int(starts[5])
+        e.control[state.C_WAKE_ROWS] = len(rows)
+        e.workers[:, state.V_WAKES : state.V_WAKES + 2] = 0
         self._e = e._replace(
             changes=changes,
             lists=np.concatenate(lists).astype(np.int32),
             domains=rows,
             heap=aligned((self.threads * most_streams, 2)),
+            wakes=np.zeros(2 * self.threads * len(rows), np.int32),
         )
         # Work moves little from step to step: until it is measured, the number of streams stands for it.
         self._deal(np.bincount(domains.of_node, weights=streams))
@@ -265,9 +326,14 @@ class PacketEngine:
         """What came of each flow so far."""
         return read_flow_counters(self._e)
 
+    def pool_counters(self):
+        """What came of requests at each service pool so far."""
+        return read_pool_counters(self._e)
+
     def drain_links(self):
         """Counters of links since the last drain, for those that did anything; starts them anew."""
-        return self._drain.drain(self._e.links[: self.n_links], self.clock_ps)
+        x = self._e.links[: self.n_links]
+        return self._drain.drain(x, sent_packets(self._e, self.n_links), self.clock_ps)
 
     def drain_taps(self):
         """Tapped events since the last drain, sorted by time: int64 array, shape (n, state.TAP_COLUMNS).
@@ -279,7 +345,7 @@ class PacketEngine:
     @property
     def packet_hops(self):
         """Last bits that have left a terminal."""
-        return int(self._e.links[: self.n_links, state.X_SENT_COUNT].sum())
+        return int(sent_packets(self._e, self.n_links).sum())
 
     @property
     def handled_by_worker(self):
@@ -322,13 +388,15 @@ class PacketEngine:
         """Rows of all changes in a step, by node, then time, then the order of effect."""
         node, time, order, slot = self._slots.take_switches(step.start_ps, step.end_ps)
         table = np.full(len(node), state.CHANGE_TABLE)
-        node = np.concatenate([self.link_from[step.change_link], node])
-        time = np.concatenate([step.change_ps, time])
-        # Tables switch after all links, in the order in which they were installed.
-        order = np.concatenate([step.change_link, self.n_links + order])
-        kind = np.concatenate([step.change_kind, table])
-        subject = np.concatenate([step.change_link, slot])
-        rate = np.concatenate([step.change_rate_bps, table])
+        failed = step.node_change_node
+        back = np.where(step.node_change_up, state.CHANGE_NODE_UP, state.CHANGE_NODE_DOWN)
+        node = np.concatenate([failed, self.link_from[step.change_link], node])
+        time = np.concatenate([step.node_change_ps, step.change_ps, time])
+        # Nodes come before all links, tables after them, in the order in which they were installed.
+        order = np.concatenate([np.full(len(failed), -1), step.change_link, self.n_links + order])
+        kind = np.concatenate([back, step.change_kind, table])
+        subject = np.concatenate([failed, step.change_link, slot])
+        rate = np.concatenate([back, step.change_rate_bps, table])
         rows = np.lexsort((kind, order, time, node))
         offsets = offsets_of(self.n_nodes, node)
         nodes = self._e.nodes
@@ -343,8 +411,10 @@ class PacketEngine:
         worker = np.minimum((middle * (n_workers / behind[-1])).astype(np.int64), n_workers - 1)
         offsets = self._worker_list + offsets_of(n_workers, worker)
         self._e.lists[self._worker_list :] = np.arange(len(behind))
+        self._e.domains[:, state.D_PLACE] = np.arange(self._worker_list, self._worker_list + len(behind))
         self._e.workers[:n_workers, state.V_DOMAIN] = offsets[:-1]
         self._e.workers[:n_workers, state.V_DOMAIN_END] = offsets[1:]
+        self._e.workers[:n_workers, state.V_DOMAIN_ACTIVE] = offsets[1:]
 
     def _advance_once(self, until, most_windows):
         e, n = self._e, self._active_workers
@@ -374,10 +444,27 @@ class PacketEngine:
             free = collect_chunks(rows, self._e.next_chunk)
             if grow or len(free) < max(len(self._e.next_chunk) // 8, 2 * needed):
                 free = np.concatenate([self._chunks.grow(needed, len(free)), free])
-                self._e = self._e._replace(packets=self._chunks.packets)
+                self._e = self._e._replace(packets=self._chunks.packets, tails=self._chunks.tails)
             spread_chunks(rows[: self._active_workers], self._e.next_chunk, free)
+        if rows[:, state.V_NEEDED_ROWS].any():
+            self._widen_batches(2 * int(rows[:, state.V_NEEDED_ROWS].max()))
+        rows[:, state.V_NEEDED_ROWS] = 0
         rows[:, state.V_NEEDED_CHUNKS] = 0
         rows[:, state.V_NEEDED_TAPS] = 0
+
+    def _widen_batches(self, n_rows):
+        """Give every worker so many rows for a batch; what a batch under way has found stays."""
+        old = int(self._e.control[state.C_ROWS])
+        self._e.control[state.C_ROWS] = n_rows
+        wider = {}
+        for name in ("found", "order", "merged", "segments", "inbox", "outs"):
+            before = getattr(self._e, name)
+            parts = before.reshape(len(self._e.workers), old, *before.shape[1:])
+            shape = (len(parts), n_rows, *before.shape[1:])
+            after = aligned(shape).astype(before.dtype, copy=False)
+            after[:, :old] = parts
+            wider[name] = after.reshape(-1, *before.shape[1:])
+        self._e = self._e._replace(**wider)
 
 
 def warm_up():

@@ -1,4 +1,4 @@
-"""One link: its ring of packets, its transmitter, and the last bits that leave it.
+"""One link: its ring of packets, and the times of last bits.
 
 A ring is a list of chunks with two cursors. Before `sent` are the packets in flight, each stamped with its
 arrival; from `sent` on are the one in service and those that wait. The sender's domain writes at the tail and
@@ -7,58 +7,55 @@ moves `sent`; the receiver's domain reads at the head. A link is brought up to a
 
 import math
 
+import numpy as np
+
 from lasermesh.compiled import inline_kernel
 from lasermesh.packets.state import (
     C_STEP_END,
     C_STEP_START,
     CHUNK_BITS,
     CHUNK_MASK,
-    DONE,
-    L_BUSY,
-    L_BYTES,
-    L_DROPPED_QUEUE,
-    L_QUEUE_MAX,
+    COUNT_MASK,
+    COUNT_SHIFT,
     NO_RING,
     O_FRAMING,
+    O_TRACE,
+    O_TRACED_FLOWS,
     P_CREATED,
     P_IDENT,
     P_TIME,
     P_WORD,
     R_POSITION,
-    SHORT,
+    S_TRACED,
+    SEQUENCE_BITS,
     SIZE_MASK,
     SIZE_SHIFT,
     T_CREATED,
     T_IDENT,
     T_KIND,
     T_PLACE,
+    T_TAIL,
     T_TIME,
     T_WORD,
-    TAP_OUT,
+    TAP_DROPPED,
     V_FREE_CHUNK,
     V_FREE_COUNT,
-    V_NEEDED_TAPS,
     V_TAPS,
-    V_TAPS_END,
-    X_BUSY,
     X_DELAY_END,
     X_DELAY_START,
-    X_FREE,
-    X_LAST_ARRIVAL,
-    X_LIMIT_BYTES,
-    X_LIMIT_PACKETS,
     X_PS_PER_BYTE,
     X_RATE,
-    X_SENT,
-    X_SENT_COUNT,
     X_TAIL,
-    X_TAPS,
-    X_WAITING,
-    X_WAITING_BYTES,
     X_WRITTEN,
 )
 
 BITS_TIMES_PS_PER_S = 8_000_000_000_000
+
+
+@inline_kernel
+def row(index):
+    """An index that is never negative: numba then leaves out the case that counts from the end."""
+    return np.uint64(index)
 
 
 @inline_kernel
@@ -76,6 +73,16 @@ def give_chunk(workers, next_chunk, worker, chunk):
     next_chunk[chunk] = workers[worker, V_FREE_CHUNK]
     workers[worker, V_FREE_CHUNK] = chunk
     workers[worker, V_FREE_COUNT] += 1
+
+
+@inline_kernel
+def give_chunks(workers, next_chunk, worker, chunk, last):
+    """Put the chunks of a ring from one to another, both included, on this worker's list of free ones."""
+    while chunk != last:
+        following = next_chunk[chunk]
+        give_chunk(workers, next_chunk, worker, chunk)
+        chunk = following
+    give_chunk(workers, next_chunk, worker, last)
 
 
 @inline_kernel
@@ -106,16 +113,6 @@ def position_after(next_chunk, position):
 
 
 @inline_kernel
-def give_chunks(workers, next_chunk, worker, chunk, last):
-    """Put the chunks of a ring from one to another, both included, on this worker's list of free ones."""
-    while chunk != last:
-        following = next_chunk[chunk]
-        give_chunk(workers, next_chunk, worker, chunk)
-        chunk = following
-    give_chunk(workers, next_chunk, worker, last)
-
-
-@inline_kernel
 def tail_chunk(links, link):
     """The chunk in which a ring that holds any is written."""
     tail = links[link, X_TAIL]
@@ -132,16 +129,66 @@ def release_empty_ring(links, workers, next_chunk, worker, link):
 
 
 @inline_kernel
-def add_tap(e, worker, time_ps, kind, place, created, ident, word):
+def put_behind(packets, workers, next_chunk, worker, last, n):
+    """Position for one more packet in a list of `n` whose last one is at `last`."""
+    if n > 0 and (last + 1) & CHUNK_MASK:
+        return last + 1
+    chunk = take_chunk(workers, next_chunk, worker)
+    if n > 0:
+        next_chunk[last >> CHUNK_BITS] = chunk
+    return chunk << CHUNK_BITS
+
+
+@inline_kernel
+def first_after_pop(workers, next_chunk, worker, first, n):
+    """Where a list of `n` packets begins once its first one is taken out; a chunk that is used up goes back."""
+    if n > 1 and (first + 1) & CHUNK_MASK:
+        return first + 1
+    chunk = first >> CHUNK_BITS
+    following = next_chunk[chunk] << CHUNK_BITS if n > 1 else first
+    give_chunk(workers, next_chunk, worker, chunk)
+    return following
+
+
+@inline_kernel
+def packets_of(word):
+    """How many packets an entry stands for: one, unless it is a train."""
+    return ((word >> COUNT_SHIFT) & COUNT_MASK) + 1
+
+
+@inline_kernel
+def size_of(word):
+    """Bytes of a packet, of each of a train."""
+    return (word >> SIZE_SHIFT) & SIZE_MASK
+
+
+@inline_kernel
+def add_tap(workers, taps, worker, time_ps, kind, place, created, ident, word, tail_ps):
     """Record one event; the caller has made sure of room."""
-    row = e.workers[worker, V_TAPS]
-    e.taps[row, T_TIME] = time_ps
-    e.taps[row, T_KIND] = kind
-    e.taps[row, T_PLACE] = place
-    e.taps[row, T_IDENT] = ident
-    e.taps[row, T_WORD] = word
-    e.taps[row, T_CREATED] = created
-    e.workers[worker, V_TAPS] = row + 1
+    row = workers[worker, V_TAPS]
+    taps[row, T_TIME] = time_ps
+    taps[row, T_KIND] = kind
+    taps[row, T_PLACE] = place
+    taps[row, T_IDENT] = ident
+    taps[row, T_WORD] = word
+    taps[row, T_CREATED] = created
+    taps[row, T_TAIL] = tail_ps
+    workers[worker, V_TAPS] = row + 1
+
+
+@inline_kernel
+def is_traced(control, flows, ident):
+    """Whether a packet's flow is recorded wherever it goes."""
+    return control[O_TRACED_FLOWS] != 0 and flows[ident >> SEQUENCE_BITS, S_TRACED] != 0
+
+
+@inline_kernel
+def drop(control, flows, dropped, workers, taps, worker, node, now, cause, created, ident, word):
+    """Count a packet, or a train, that goes no further."""
+    flow = ident >> SEQUENCE_BITS
+    dropped[worker * len(flows) + flow, cause] += packets_of(word)
+    if control[O_TRACE] or is_traced(control, flows, ident):
+        add_tap(workers, taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, 0)
 
 
 @inline_kernel
@@ -160,110 +207,16 @@ def light_time_ps(links, control, link, leaves):
     d0 = links[link, X_DELAY_START]
     d1 = links[link, X_DELAY_END]
     if d0 == d1:
-        return int(float(d0))  # what the formula gives, also above 2**53
+        return np.int64(float(d0))  # what the formula gives, also above 2**53
     t0 = control[C_STEP_START]
     t1 = control[C_STEP_END]
     return math.floor(float(d0) + float(d1 - d0) * (float(leaves - t0) / float(t1 - t0)))
 
 
 @inline_kernel
-def stamp(e, worker, link, position, leaves, size):
-    """Let the last bit of a packet leave: its arrival is known from here on."""
-    arrival = leaves + light_time_ps(e.links, e.control, link, leaves)
-    if arrival < e.links[link, X_LAST_ARRIVAL]:
-        arrival = e.links[link, X_LAST_ARRIVAL]
-    e.links[link, X_LAST_ARRIVAL] = arrival
-    e.links[link, X_SENT_COUNT] += 1
-    e.packets[position, P_TIME] = arrival
-    e.links[link, L_BYTES] += size
-    if e.links[link, X_TAPS] & TAP_OUT:
-        add_tap(
-            e,
-            worker,
-            leaves,
-            TAP_OUT,
-            link,
-            e.packets[position, P_CREATED],
-            e.packets[position, P_IDENT],
-            e.packets[position, P_WORD],
-        )
-
-
-@inline_kernel
-def settle(e, worker, link, now, take):
-    """Bring a link up to `now`: last bits leave until then, and free transmitters take the next packet.
-
-    With `take` false nothing is taken at `now` itself: changes of that instant come first (rule 1).
-    SHORT if taps have no room; what was done until then stands.
-    """
-    x = e.links
-    if x[link, X_WRITTEN] == x[link, X_SENT_COUNT]:
-        return DONE
-    position = x[link, X_SENT]
-    while True:
-        leaves = x[link, X_FREE]
-        if leaves > now:
-            return DONE
-        if x[link, X_BUSY]:
-            if x[link, X_TAPS] & TAP_OUT:
-                # One place stays free for each packet that a caller may commit after this.
-                if e.workers[worker, V_TAPS] + 8 > e.workers[worker, V_TAPS_END]:
-                    e.workers[worker, V_NEEDED_TAPS] = 64
-                    return SHORT
-            size = (e.packets[position, P_WORD] >> SIZE_SHIFT) & SIZE_MASK
-            stamp(e, worker, link, position, leaves, size)
-            x[link, X_BUSY] = 0
-            if x[link, X_WRITTEN] == x[link, X_SENT_COUNT]:
-                return DONE
-            position = position_after(e.next_chunk, position)
-            x[link, X_SENT] = position
-        if leaves == now and not take:
-            return DONE
-        size = (e.packets[position, P_WORD] >> SIZE_SHIFT) & SIZE_MASK
-        duration = serialization_ps(e.links, e.control, link, size)
-        x[link, X_WAITING] -= 1
-        x[link, X_WAITING_BYTES] -= size
-        x[link, X_FREE] = leaves + duration
-        x[link, X_BUSY] = 1
-        e.links[link, L_BUSY] += duration
-
-
-@inline_kernel
-def join(e, worker, link, now, horizon, created, ident, word):
-    """Serve or queue a packet at a link that is up and settled to `now` (rule 3); False: to be dropped.
-
-    Nothing at this link changes before `horizon`: a last bit that leaves by then is stamped at once.
-    """
-    x = e.links
-    size = (word >> SIZE_SHIFT) & SIZE_MASK
-    unsent = x[link, X_WRITTEN] - x[link, X_SENT_COUNT]
-    if unsent == 0 and x[link, X_FREE] <= now:
-        duration = serialization_ps(e.links, e.control, link, size)
-        leaves = now + duration
-        position = append(e.links, e.workers, e.next_chunk, worker, link)
-        e.packets[position, P_CREATED] = created
-        e.packets[position, P_IDENT] = ident
-        e.packets[position, P_WORD] = word
-        x[link, X_FREE] = leaves
-        e.links[link, L_BUSY] += duration
-        if leaves <= horizon:
-            stamp(e, worker, link, position, leaves, size)
-        else:
-            x[link, X_SENT] = position
-            x[link, X_BUSY] = 1
-        return True
-    waiting_bytes = x[link, X_WAITING_BYTES] + size
-    if x[link, X_WAITING] >= x[link, X_LIMIT_PACKETS] or waiting_bytes > x[link, X_LIMIT_BYTES]:
-        e.links[link, L_DROPPED_QUEUE] += 1
-        return False
-    position = append(e.links, e.workers, e.next_chunk, worker, link)
-    e.packets[position, P_CREATED] = created
-    e.packets[position, P_IDENT] = ident
-    e.packets[position, P_WORD] = word
-    if unsent == 0:
-        x[link, X_SENT] = position
-    x[link, X_WAITING] += 1
-    x[link, X_WAITING_BYTES] = waiting_bytes
-    if waiting_bytes > e.links[link, L_QUEUE_MAX]:
-        e.links[link, L_QUEUE_MAX] = waiting_bytes
-    return True
+def put_packet(packets, position, time_ps, created, ident, word):
+    """Write a packet's row."""
+    packets[position, P_TIME] = time_ps
+    packets[position, P_CREATED] = created
+    packets[position, P_IDENT] = ident
+    packets[position, P_WORD] = word

@@ -1,25 +1,30 @@
 """The node step: everything that happens at one node until an instant, in the order of packet model rule 1.
 
-A node merges streams: packets that a stopped link handed back, one stream for each incoming link, one for
-each own flow. At one instant a lower stream comes first, which is the order of rules 1c, 1e and 1f.
+It goes from change to change, and between two in batches. A batch reads what arrives before a limit and sorts
+it out; delivers what is at its end; makes the node's own packets, which may answer that; and brings all that
+goes on to the transmitters, link by link, in the order of time, arrivals before own packets. Short of room it
+stops between these stages and is gone on with later.
 """
 
 import numpy as np
 
 from lasermesh.compiled import inline_kernel
-from lasermesh.packets.causes import HOP_LIMIT, LINK_DOWN, NO_ROUTE, QUEUE
-from lasermesh.packets.change_kernels import apply_changes, drop, pass_kept
-from lasermesh.packets.endpoint_kernels import count_sent, deliver, next_size
-from lasermesh.packets.heap_kernels import rival_bound, sift_down, sift_up
-from lasermesh.packets.link_kernels import add_tap, join, settle
-from lasermesh.packets.port_kernels import head_time, pass_head
+from lasermesh.packets.change_kernels import apply_changes
+from lasermesh.packets.collect_kernels import collect, count_arrivals, pass_taken, route, shorten
+from lasermesh.packets.endpoint_kernels import deliver_all
+from lasermesh.packets.link_kernels import first_after_pop, give_chunk, position_after
+from lasermesh.packets.merge_kernels import NEXT, merge, note_found, scatter
+from lasermesh.packets.own_kernels import make_own
+from lasermesh.packets.plain_kernels import carry
 from lasermesh.packets.state import (
-    CLASS_SHIFT,
+    B_COUNT,
+    B_FILL,
+    B_SEGMENT,
+    C_ROWS,
+    CHUNK_BITS,
     DONE,
+    F_MEAN_GAP_PS,
     G_TIME,
-    HOP_SHIFT,
-    L_DROPPED_LINK_DOWN,
-    LABEL_MASK,
     N_CHANGE,
     N_CHANGE_END,
     N_FLOW,
@@ -30,288 +35,280 @@ from lasermesh.packets.state import (
     N_KEPT_COUNT,
     N_KEPT_TIME,
     N_NEXT,
-    N_OUT,
-    N_OUT_END,
-    N_TABLE,
     NEVER,
-    O_CHOICES,
-    O_LABELS,
-    O_NEXT_LABEL,
-    O_TRACE,
+    O_BATCH,
+    O_POOLED,
+    O_TAPPED,
+    O_TRAINS,
     P_CREATED,
     P_IDENT,
+    P_TIME,
     P_WORD,
-    R_POSITION,
-    S_CHOICE,
-    S_CLASS,
-    S_HOP_LIMIT,
+    S_KIND,
     S_NEXT,
-    S_SEQUENCE,
-    SEQUENCE_BITS,
     SHORT,
-    SIZE_SHIFT,
-    TAP_DELIVERED,
-    TAP_IN,
-    V_FREE_CHUNK,
-    V_HANDLED,
+    V_FOUND,
+    V_FREE_COUNT,
+    V_HEADS,
     V_HEAP,
+    V_INBOX,
+    V_LIMIT,
     V_NEEDED_CHUNKS,
+    V_NEEDED_ROWS,
     V_NEEDED_TAPS,
+    V_NODE,
+    V_OF_KEPT,
+    V_OUTS,
+    V_OWN,
+    V_OWN_COUNT,
+    V_OWN_LAST,
+    V_SOURCES,
+    V_STAGE,
     V_TAPS,
     V_TAPS_END,
-    X_FREE,
-    X_RATE,
-    X_SENT_COUNT,
-    X_TAPS,
-    X_WRITTEN,
+    X_CLASSES,
+    X_LIST,
+    X_SPECIAL,
+    X_WAITING,
 )
+from lasermesh.packets.transmit_kernels import offer, settle
+from lasermesh.traffic.kinds import BULK
 from lasermesh.units import NONE
 
-KEPT = -1
-"""The stream of packets that stopped links have handed back."""
+# Stages of a batch: what comes next.
+BEGIN = 0
+MAKE_OWN = 1
+ROUTE_OWN = 2
+SERVE = 3
 
 
 @inline_kernel
-def outgoing_link(nodes, tables, flows, control, node, ident, word):
-    """Link that the table in force here names for a packet, NONE if none (design: routing, labels)."""
-    slot = nodes[node, N_TABLE]
-    label = word & LABEL_MASK
-    if label >= control[O_LABELS]:
-        return NONE
-    n_choices = control[O_CHOICES]
-    if n_choices == 1:
-        return tables[slot, node, label]
-    first = label * n_choices
-    usable = 0
-    while usable < n_choices and tables[slot, node, first + usable] != NONE:
-        usable += 1
-    if usable == 0:
-        return NONE
-    return tables[slot, node, first + flows[ident >> SEQUENCE_BITS, S_CHOICE] % usable]
-
-
-@inline_kernel
-def forward(e, worker, node, now, horizon, take, created, ident, word):
-    """Rule 2 from the table on: a packet joins its outgoing link or is dropped. SHORT: nothing done."""
-    link = outgoing_link(e.nodes, e.tables, e.flows, e.control, node, ident, word)
-    if link < 0:
-        drop(
-            e,
-            worker,
-            node,
-            now,
-            NO_ROUTE,
-            created,
-            ident,
-            word,
-        )
-        return DONE
-    if e.links[link, X_RATE] == 0:
-        e.links[link, L_DROPPED_LINK_DOWN] += 1
-        drop(
-            e,
-            worker,
-            node,
-            now,
-            LINK_DOWN,
-            created,
-            ident,
-            word,
-        )
-        return DONE
-    if settle(e, worker, link, now, take) == SHORT:
-        return SHORT
-    if e.control[O_NEXT_LABEL]:
-        column = e.control[O_LABELS] * e.control[O_CHOICES] + (word & LABEL_MASK)
-        label = e.tables[e.nodes[node, N_TABLE], node, column]
-        if label != NONE:
-            word = (word & ~LABEL_MASK) | label
-    if not join(e, worker, link, now, horizon, created, ident, word):
-        drop(e, worker, node, now, QUEUE, created, ident, word)
-    return DONE
-
-
-@inline_kernel
-def has_room(workers, worker):
-    """Whether one more packet can be handled, whatever becomes of it."""
-    if workers[worker, V_FREE_CHUNK] < 0:
-        workers[worker, V_NEEDED_CHUNKS] = 1
+def lacks_rows(e, worker, rows):
+    """Whether the worker's room for a batch is too small, which is then asked for."""
+    if rows <= e.control[C_ROWS]:
         return False
-    if workers[worker, V_TAPS] + 4 > workers[worker, V_TAPS_END]:
-        workers[worker, V_NEEDED_TAPS] = 64
-        return False
+    e.workers[worker, V_NEEDED_ROWS] = rows
     return True
 
 
 @inline_kernel
-def own_word(flows, nodes, label_of_flow, node, flow, size):
-    """The last word of a flow's next packet; NONE if the table in force knows no label for it."""
-    label = label_of_flow[nodes[node, N_TABLE], flow]
-    if label < 0:
-        return NONE
-    hop_limit = flows[flow, S_HOP_LIMIT]
-    return label | (size << SIZE_SHIFT) | (hop_limit << HOP_SHIFT) | (flows[flow, S_CLASS] << CLASS_SHIFT)
+def lacks_taps(e, worker, rows):
+    """Whether there is no room for so many records, which is then asked for."""
+    if e.control[O_TAPPED] == 0 or e.workers[worker, V_TAPS] + rows <= e.workers[worker, V_TAPS_END]:
+        return False
+    e.workers[worker, V_NEEDED_TAPS] = rows
+    return True
 
 
 @inline_kernel
-def gather(e, worker, node, limit, kept_time):
-    """Put the streams of a node that have a packet before `limit` on the worker's heap; how many."""
-    top = e.workers[worker, V_HEAP]
-    n = 0
+def shorten_for_own(e, node, limit):
+    """An earlier limit, if the node's own flows are to send more until `limit` than a batch takes well."""
+    expected = 0.0
+    first = NEVER
+    for row in range(e.nodes[node, N_FLOW], e.nodes[node, N_FLOW_END]):
+        flow = e.lists[row]
+        time = e.flows[flow, S_NEXT]
+        if time < limit and e.flows[flow, S_KIND] < BULK:
+            first = min(first, time)
+            expected += 1.0 + float(limit - time) / max(1.0, e.flow_floats[flow, F_MEAN_GAP_PS])
+    share = float(e.control[O_BATCH])
+    if expected <= share:
+        return limit
+    return min(limit, first + 1 + np.int64(float(limit - first) * share / expected))
+
+
+@inline_kernel
+def collect_kept(e, worker, node):
+    """Take packets that stopped links have handed back into the batch, as many as there is room for."""
+    base = worker * e.control[C_ROWS]
+    n = min(e.nodes[node, N_KEPT_COUNT], e.control[C_ROWS])
+    now = e.nodes[node, N_KEPT_TIME]
+    position = e.nodes[node, N_KEPT]
+    for k in range(n):
+        if k > 0:
+            position = position_after(e.next_chunk, position)
+        link = route(e, worker, node, now, position)
+        if link >= 0:
+            note_found(e.links, e.workers, e.found, e.outs, worker, base, now, position, link, 0)
+    e.workers[worker, V_OWN_COUNT] = n
+
+
+@inline_kernel
+def begin(e, worker, node, limit):
+    """Begin a batch: its first stage, up to `limit` at most. SHORT if there is no room: nothing is done then."""
+    workers = e.workers
+    workers[worker, V_NODE] = node
+    workers[worker, V_FOUND] = 0
+    workers[worker, V_OUTS] = 0
+    workers[worker, V_INBOX] = 0
+    workers[worker, V_OWN_COUNT] = 0
+    workers[worker, V_OF_KEPT] = 0
     if e.nodes[node, N_KEPT_COUNT] > 0:
-        sift_up(e.heap, top, n, kept_time, KEPT)
-        n += 1
-    first = e.nodes[node, N_IN]
-    n_in = e.nodes[node, N_IN_END] - first
-    for stream in range(n_in):
-        time = head_time(e.links, e.packets, e.workers, e.next_chunk, worker, e.lists[first + stream])
-        if time < limit:
-            sift_up(e.heap, top, n, time, stream)
-            n += 1
-    first = e.nodes[node, N_FLOW]
-    for row in range(first, e.nodes[node, N_FLOW_END]):
-        time = e.flows[e.lists[row], S_NEXT]
-        if time < limit:
-            sift_up(e.heap, top, n, time, n_in + row - first)
-            n += 1
-    return n
+        if lacks_taps(e, worker, e.control[C_ROWS]):
+            return SHORT
+        workers[worker, V_OF_KEPT] = 1
+        collect_kept(e, worker, node)
+        workers[worker, V_STAGE] = SERVE
+        return DONE
+    if e.nodes[node, N_FLOW] != e.nodes[node, N_FLOW_END]:
+        limit = shorten_for_own(e, node, limit)
+    n, n_links = count_arrivals(e, node)
+    rows = n
+    if n > e.control[O_BATCH]:
+        limit, first = shorten(e, node, n_links, limit)
+        if first >= limit:
+            rows = 0
+        elif limit > first + 1:
+            rows = max(e.control[O_BATCH], n_links)
+    if e.control[O_POOLED]:  # requests bring about replies that were due before
+        rows = 2 * rows + e.control[O_POOLED]
+    if lacks_rows(e, worker, rows) or lacks_taps(e, worker, 3 * rows):
+        return SHORT
+    workers[worker, V_LIMIT] = limit
+    workers[worker, V_HEADS] = NEVER
+    if n > 0:
+        collect(e, worker, node, limit)
+        deliver_all(e, worker, node)
+    workers[worker, V_STAGE] = MAKE_OWN
+    return DONE
 
 
 @inline_kernel
-def run_streams(e, worker, node, limit, kept_time):
-    """Everything at a node before `limit` but changes; nothing changes at the node before then.
+def route_own(e, worker, node):
+    """Say where the node's own packets go."""
+    base = worker * e.control[C_ROWS]
+    stream = e.nodes[node, N_IN_END] - e.nodes[node, N_IN]
+    position = e.workers[worker, V_OWN]
+    for k in range(e.workers[worker, V_OWN_COUNT]):
+        if k > 0:
+            position = position_after(e.next_chunk, position)
+        now = e.packets[position, P_TIME]
+        link = route(e, worker, node, now, position)
+        if link >= 0:
+            note_found(e.links, e.workers, e.found, e.outs, worker, base, now, position, link, stream)
 
-    SHORT if room ran out before a packet, which is then still to come. The one place where packets are
-    forwarded, so that the compiler has one copy of it.
-    """
-    first_in = e.nodes[node, N_IN]
-    n_in = e.nodes[node, N_IN_END] - first_in
-    first_flow = e.nodes[node, N_FLOW] - n_in
-    top = e.workers[worker, V_HEAP]
-    n = gather(e, worker, node, limit, kept_time)
-    while n > 0:
-        now = e.heap[top, 0]
-        stream = e.heap[top, 1]
-        bound = rival_bound(e.heap, top, n, limit)
-        link = NONE
-        flow = NONE
-        if stream >= n_in:
-            flow = e.lists[first_flow + stream]
-        elif stream != KEPT:
-            link = e.lists[first_in + stream]
-        while now < bound:
-            if not has_room(e.workers, worker):
-                return SHORT
-            onward = True
-            size = 0
-            if flow != NONE:
-                size = next_size(e.flows, e.mixes, e.control, flow)
-                created = now
-                # Without compilation an int32 stays one, and 40 bits are too many for it.
-                ident = (np.int64(flow) << SEQUENCE_BITS) | e.flows[flow, S_SEQUENCE]
-                word = own_word(e.flows, e.nodes, e.label_of_flow, node, flow, size)
-                if word == NONE:
-                    drop(
-                        e,
-                        worker,
-                        node,
-                        now,
-                        NO_ROUTE,
-                        created,
-                        ident,
-                        size << SIZE_SHIFT,
-                    )
-                    onward = False
-            else:
-                position = e.links[link, R_POSITION] if link != NONE else e.nodes[node, N_KEPT]
+
+@inline_kernel
+def has_room_to_serve(e, worker):
+    """Whether there are chunks and room for records for all that serving the batch can need."""
+    base = worker * e.control[C_ROWS]
+    chunks = np.int64(0)
+    taps = 2 * e.workers[worker, V_FOUND] + 16
+    for k in range(e.workers[worker, V_OUTS]):
+        link = e.outs[base + k]
+        n = e.links[link, B_COUNT]
+        chunks += (n >> CHUNK_BITS) + 2
+        if e.links[link, X_SPECIAL]:
+            taps += 6 * (n + e.links[link, X_WAITING]) + 16
+            if e.links[link, X_LIST] != NONE:
+                chunks += ((n + e.links[link, X_WAITING]) >> CHUNK_BITS) + 2 + e.links[link, X_CLASSES]
+    if e.workers[worker, V_FREE_COUNT] < chunks:
+        e.workers[worker, V_NEEDED_CHUNKS] = chunks
+        return False
+    return not lacks_taps(e, worker, taps)
+
+
+@inline_kernel
+def serve(e, worker, node, horizon):
+    """Bring the batch to the transmitters, link by link; nothing changes at the node before `horizon`."""
+    base = worker * e.control[C_ROWS]
+    take = e.workers[worker, V_OF_KEPT] == 0
+    scatter(e.links, e.workers, e.found, e.order, e.segments, e.outs, worker, base)
+    for out in range(e.workers[worker, V_OUTS]):
+        link = e.outs[base + out]
+        n = e.links[link, B_COUNT]
+        first = e.links[link, B_FILL] - n
+        rows = e.order
+        segment = e.links[link, B_SEGMENT]
+        if e.segments[segment, NEXT] != NONE:
+            merge(e.segments, e.heap, e.workers[worker, V_HEAP], e.order, segment, e.merged, first)
+            rows = e.merged
+        if take and e.links[link, X_SPECIAL] == 0:
+            carry(e, worker, node, link, rows, first, first + n, horizon)
+        else:
+            for k in range(first, first + n):
+                now = rows[k, 0]
+                position = rows[k, 1]
+                head = e.packets[position, P_TIME]
                 created = e.packets[position, P_CREATED]
                 ident = e.packets[position, P_IDENT]
                 word = e.packets[position, P_WORD]
-                if link != NONE:
-                    if e.lists[ident >> SEQUENCE_BITS] == node:
-                        deliver(e.flows, e.flow_floats, e.histogram, now, created, ident, word)
-                        if e.control[O_TRACE]:
-                            add_tap(e, worker, now, TAP_DELIVERED, node, created, ident, word)
-                        onward = False
-                    elif (word >> HOP_SHIFT) & 0xFF == 1:
-                        drop(
-                            e,
-                            worker,
-                            node,
-                            now,
-                            HOP_LIMIT,
-                            created,
-                            ident,
-                            word,
-                        )
-                        onward = False
-                    else:
-                        word -= 1 << HOP_SHIFT
-            if onward and forward(e, worker, node, now, limit, stream != KEPT, created, ident, word) == SHORT:
-                return SHORT
-            e.workers[worker, V_HANDLED] += 1
-            if flow != NONE:
-                now = count_sent(e.flows, e.flow_floats, e.mixes, e.control, flow, size)
-            elif link != NONE:
-                if e.links[link, X_TAPS] & TAP_IN:
-                    add_tap(
-                        e,
-                        worker,
-                        now,
-                        TAP_IN,
-                        link,
-                        created,
-                        ident,
-                        e.packets[position, P_WORD],
-                    )
-                now = pass_head(e.links, e.packets, e.workers, e.next_chunk, worker, link)
-            elif not pass_kept(e.nodes, e.workers, e.next_chunk, worker, node):
-                now = NEVER
-        if now < limit:
-            e.heap[top, 0] = now
-        else:
-            n -= 1
-            e.heap[top, 0] = e.heap[top + n, 0]
-            e.heap[top, 1] = e.heap[top + n, 1]
-        sift_down(e.heap, top, n)
-    return DONE
+                tail = e.tails[position] if e.control[O_TRAINS] else np.int64(0)
+                settle(e, worker, node, link, now, take, True)
+                offer(e, worker, node, link, now, horizon, head, created, ident, word, tail)
+        e.links[link, B_COUNT] = 0
+
+
+@inline_kernel
+def finish(e, worker, node):
+    """Let go of what the batch has brought on: of chunks that have been read, of own packets, of kept ones."""
+    workers = e.workers
+    n = workers[worker, V_OWN_COUNT]
+    if workers[worker, V_OF_KEPT]:
+        for _ in range(n):
+            first = e.nodes[node, N_KEPT]
+            count = e.nodes[node, N_KEPT_COUNT]
+            e.nodes[node, N_KEPT] = first_after_pop(workers, e.next_chunk, worker, first, count)
+            e.nodes[node, N_KEPT_COUNT] = count - 1
+    else:
+        pass_taken(e.links, e.nodes, e.lists, workers, e.next_chunk, worker, node)
+        if n > 0:
+            chunk = workers[worker, V_OWN] >> CHUNK_BITS
+            last = workers[worker, V_OWN_LAST] >> CHUNK_BITS
+            while chunk != last:
+                following = e.next_chunk[chunk]
+                give_chunk(workers, e.next_chunk, worker, chunk)
+                chunk = following
+            give_chunk(workers, e.next_chunk, worker, last)
+    workers[worker, V_STAGE] = BEGIN
+
+
+@inline_kernel
+def run_batch(e, worker, node, limit):
+    """A batch from where it stands to its end: until when all is done (exclusive), NONE if short of room."""
+    workers = e.workers
+    if workers[worker, V_STAGE] == BEGIN and begin(e, worker, node, limit) == SHORT:
+        return NONE
+    if workers[worker, V_STAGE] == MAKE_OWN:
+        if make_own(e, worker, node, workers[worker, V_LIMIT]) == SHORT:
+            return NONE
+        workers[worker, V_STAGE] = ROUTE_OWN
+    if workers[worker, V_STAGE] == ROUTE_OWN:
+        n = workers[worker, V_OWN_COUNT]
+        if lacks_rows(e, worker, workers[worker, V_FOUND] + n) or lacks_taps(e, worker, n):
+            return NONE
+        route_own(e, worker, node)
+        workers[worker, V_STAGE] = SERVE
+    if workers[worker, V_FOUND] > 0:
+        if not has_room_to_serve(e, worker):
+            return NONE
+        serve(e, worker, node, limit)
+    finish(e, worker, node)
+    return 0 if workers[worker, V_OF_KEPT] else workers[worker, V_LIMIT]
 
 
 @inline_kernel
 def step_node(e, worker, node, until):
     """Everything at one node before `until`; SHORT if room ran out, to be called again."""
-    now = e.nodes[node, N_KEPT_TIME]
     while True:
         row = e.nodes[node, N_CHANGE]
         limit = until
         if row < e.nodes[node, N_CHANGE_END]:
             limit = min(until, e.changes[row, G_TIME])
-        if run_streams(e, worker, node, limit, now) == SHORT:
+        reached = run_batch(e, worker, node, limit)
+        if reached == NONE:
             return SHORT
+        if reached < limit:
+            continue
         if limit == until:
             break
-        now = limit
-        row = apply_changes(e, worker, node, row, now)
+        row = apply_changes(e, worker, node, row, limit)
         if row == NONE:
             return SHORT
         e.nodes[node, N_CHANGE] = row
-        e.nodes[node, N_KEPT_TIME] = now
-    e.nodes[node, N_NEXT] = earliest(e, worker, node)
-    return DONE
-
-
-@inline_kernel
-def earliest(e, worker, node):
-    """When this node has something to do next."""
-    time = NEVER
-    for row in range(e.nodes[node, N_IN], e.nodes[node, N_IN_END]):
-        time = min(time, head_time(e.links, e.packets, e.workers, e.next_chunk, worker, e.lists[row]))
-    for row in range(e.nodes[node, N_FLOW], e.nodes[node, N_FLOW_END]):
-        time = min(time, e.flows[e.lists[row], S_NEXT])
-    for row in range(e.nodes[node, N_OUT], e.nodes[node, N_OUT_END]):
-        link = e.lists[row]
-        if e.links[link, X_WRITTEN] != e.links[link, X_SENT_COUNT]:
-            time = min(time, e.links[link, X_FREE])
+        e.nodes[node, N_KEPT_TIME] = limit
+    time = min(e.workers[worker, V_HEADS], e.workers[worker, V_SOURCES])
     if e.nodes[node, N_CHANGE] < e.nodes[node, N_CHANGE_END]:
         time = min(time, e.changes[e.nodes[node, N_CHANGE], G_TIME])
-    return time
+    e.nodes[node, N_NEXT] = time
+    return DONE

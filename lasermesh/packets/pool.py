@@ -12,17 +12,19 @@ _PAGE = PAGE_BYTES // 8
 
 
 class ChunkPool:
-    """Arrays `packets` and `next_chunk` of the engine.
+    """Arrays `packets`, `tails` and `next_chunk` of the engine.
 
     A packet that straddled two cache lines would cost two misses, and a chunk two pages; what numpy allocates
     begins 16 bytes into a page, so a page more is taken and its beginning left unused.
     """
 
-    def __init__(self, n_chunks, limit_bytes=None):
+    def __init__(self, n_chunks, limit_bytes=None, with_tails=False):
         self._limit_bytes = limit_bytes
         self._raw = np.empty(n_chunks * CHUNK * 4 + _PAGE, np.int64)
         self._skip = self._first_page()
         self.next_chunk = np.empty(n_chunks, np.int32)
+        self._with_tails = with_tails
+        self.tails = np.zeros(n_chunks * CHUNK if with_tails else 1, np.int64)
 
     @property
     def packets(self):
@@ -51,6 +53,8 @@ class ChunkPool:
             # In place: a copy would need the memory of both.
             self._raw.resize(total * CHUNK * 4 + _PAGE, refcheck=False)
             self.next_chunk.resize(total, refcheck=False)
+            if self._with_tails:
+                self.tails.resize(total * CHUNK, refcheck=False)
         except MemoryError:
             raise RunFailed("packets in flight need more memory than there is") from None
         before, self._skip = self._skip, self._first_page()

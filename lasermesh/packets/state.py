@@ -20,17 +20,22 @@ NO_RING = np.int64(-(2**62))
 """Write position of a ring that holds no chunk. Other negative positions are ~chunk: at that chunk's end."""
 
 # Columns of `packets` (32 bytes a packet).
-P_TIME = 0  # arrival at the link's end, once the last bit has left
-P_CREATED = 1  # when it entered at its source
+P_TIME = 0  # arrival at the link's end, once the last bit has left; in a waiting list: when it joined
+P_CREATED = 1  # from when its latency counts: when it entered at its source, or what it answers did
 P_IDENT = 2  # flow << 40 | sequence
-P_WORD = 3  # label | size << 28 | hop limit << 48 | class << 56
+P_WORD = 3  # label | size << 24 | hop limit << 41 | class << 49 | ECT << 52 | CE << 53 | packets - 1 << 54
 SEQUENCE_BITS = 40
 SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
-SIZE_SHIFT = 28
-SIZE_MASK = 0xFFFFF
-HOP_SHIFT = 48
-CLASS_SHIFT = 56
-LABEL_MASK = 0xFFFFFFF
+LABEL_MASK = 0xFFFFFF
+SIZE_SHIFT = 24
+SIZE_MASK = 0x1FFFF
+HOP_SHIFT = 41
+CLASS_SHIFT = 49
+CLASS_MASK = 7
+ECT_BIT = 1 << 52
+CE_BIT = 1 << 53
+COUNT_SHIFT = 54  # of trains; a packet is a train of one
+COUNT_MASK = 0x1FF
 
 # Columns of `links`. The transmitter: written by the sender's domain alone.
 X_FREE = 0  # when the last bit of the packet in service leaves, or left
@@ -39,8 +44,8 @@ X_WAITING = 2
 X_WAITING_BYTES = 3
 X_TAIL = 4  # where the next packet is written
 X_SENT = 5  # first unsent packet, if any
-X_WRITTEN = 6  # packets ever written
-X_SENT_COUNT = 7  # packets whose last bit has left
+X_WRITTEN = 6  # entries ever written
+X_SENT_COUNT = 7  # entries whose last bit has left (of a train: whose head has left)
 X_LAST_ARRIVAL = 8
 X_RATE = 9  # bit/s, 0 while the link is down
 X_PS_PER_BYTE = 10  # 0 where a byte is not a whole number of ps
@@ -48,39 +53,80 @@ X_DELAY_START = 11  # light time at the start of the step
 X_DELAY_END = 12
 X_LIMIT_PACKETS = 13
 X_LIMIT_BYTES = 14
-X_TAPS = 15
+X_PROCESSING = 15  # of the receiving node
 # Counters since the last drain, by the same.
 L_BYTES = 16
 L_BUSY = 17  # ps of serialization begun
 L_QUEUE_MAX = 18
 L_DROPPED_QUEUE = 19
-L_DROPPED_LINK_DOWN = 20
-X_TO = 21  # receiving node
+X_TAPS = 20
+X_SPECIAL = 21  # 1: not a plain drop-tail queue, or tapped
+X_TO = 22  # receiving node
+X_LIST = 23  # first of its waiting lists in `queues`, NONE where the ring is the waiting list
 # The receiving end: written by the receiver's domain, but for R_PUBLISHED and an empty ring's R_POSITION.
 R_POSITION = 24
-R_COUNT = 25  # packets ever read
+R_COUNT = 25  # entries ever read
 R_PUBLISHED = 26  # X_SENT_COUNT as the receiver may see it
-LINK_COLUMNS = 32
+R_TAKEN = 27  # entries that the batch under way reads
+R_ERROR = 28  # -log1p(-bit error rate), the bits of a float64; 0: none
+R_DROPPED_BIT_ERROR = 29
+R_NEXT = 30  # where the batch under way leaves off reading
+# The batch under way at the sender, and what is seldom needed.
+B_COUNT = 32  # packets for this link
+B_FILL = 33  # where the next one goes in `order`
+B_STREAM = 34  # from which the last one came
+B_SEGMENT = 35  # first and last segment of its packets
+B_SEGMENT_LAST = 36
+X_SERVICE = 37  # serialization of one packet of the train in service
+X_MARK_PACKETS = 38  # thresholds of marking; NEVER where it does not mark
+X_MARK_BYTES = 39
+X_CLASSES = 40
+X_DISCIPLINE = 41
+X_PACKETS = 42  # packets whose last bit has left, those of trains counted one by one
+L_DROPPED_LINK_DOWN = 43
+L_DROPPED_NODE_DOWN = 44
+L_DROPPED_EARLY = 45
+L_MARKED = 46
+X_CUT_WORD = 47  # what the next stop leaves behind of a train whose head has left: a packet's columns, word 0
+X_CUT_IDENT = 48
+X_CUT_CREATED = 49
+LINK_COLUMNS = 56
 TAP_OUT = 1
 TAP_IN = 2
+TAP_QUEUE = 4
+
+# Columns of `queues`, the waiting lists of links that have any beside their ring.
+Q_FIRST = 0  # position of the first packet
+Q_LAST = 1  # and of the last
+Q_COUNT = 2
+Q_BYTES = 3
+Q_FIRST_ABOVE = 4  # state of CoDel (RFC 8289, section 5.1)
+Q_DROP_NEXT = 5
+Q_DROPS = 6  # `count` of the RFC
+Q_LAST_DROPS = 7
+Q_DROPPING = 8
+Q_TARGET = 9
+Q_INTERVAL = 10
+Q_MIN_BYTES = 11
+QUEUE_COLUMNS = 16
 
 # Columns of `flows`. The source: written by its node's domain.
-S_NEXT = 0  # when the next packet is sent
-S_SEQUENCE = 1
-S_WHOLE = 2  # constant rate: start + phase + whole ps of all bytes so far
+S_NEXT = 0  # when the next packet is sent; of bulk flows: when there is something to do without an ack
+S_SEQUENCE = 1  # packets sent
+S_WHOLE = 2  # constant and on-off rates: start + phase + whole ps of all bytes so far
 S_REST = 3  # and the remainder of that division, in units of 1/rate
 S_RATE = 4
 S_STOP = 5
-S_KIND = 6
-S_SIZE = 7  # bytes, or 0 for a mix or script
+S_SIZE = 6  # bytes, or 0 for a mix or script
+S_BYTES_SENT = 7
 S_STEP_WHOLE = 8  # quotient and remainder of one packet of fixed size
 S_STEP_REST = 9
-S_HOP_LIMIT = 10
-S_CLASS = 11
-S_BYTES_SENT = 12
-S_MIX = 13  # first row of its mix or script, and the row behind its last
-S_MIX_END = 14
-S_CHOICE = 15  # flow hash for tables with several choices
+S_MIX = 10  # first row of its mix or script, and the row behind its last
+S_MIX_END = 11
+S_ON_END = 12  # on-off: when the present on period ends
+S_OFF_TIME = 13  # all off time so far
+S_PERIOD = 14  # periods so far
+S_INBOX = 15  # first row of what has come for it in the batch under way, NONE
 # The sink: written by the destination's domain.
 K_DELIVERED = 16
 K_BYTES = 17
@@ -92,16 +138,74 @@ K_LAST_LATENCY = 22
 K_NEXT_SEQUENCE = 23
 K_REORDERED = 24
 K_HOPS = 25
-FLOW_COLUMNS = 32
+K_MARKED = 26
+K_UNIQUE = 27  # bulk: segments that have come
+K_UNIQUE_BYTES = 28
+K_DUPLICATES = 29
+K_COMPLETE = 30  # when the last segment came, NEVER
+K_BASE = 31  # lowest segment that has not come
+# What never changes.
+S_KIND = 32
+S_WORD = 33  # hop limit, class and ECT, as in a packet's word
+S_HOP_LIMIT = 34
+S_TRAIN = 35
+S_TRACED = 36
+S_REPLY = 37  # row of the flow that answers, NONE
+S_POOL = 38  # service pool of requests and of replies, NONE
+S_CHOICE = 39  # flow hash for tables with several choices
+# Bulk transfers: written by the source's domain.
+A_BASE = 40  # lowest segment that is not acknowledged
+A_NEW = 41  # next segment that was never sent
+A_PACE = 42  # no transmission before this
+A_SRTT = 43  # -1 before the first sample
+A_RTTVAR = 44
+A_DONE = 45  # when everything was acknowledged, NEVER
+A_OLDEST = 46  # numbers of transmissions: the oldest that is looked at, the next one
+A_NEWEST = 47
+A_RESEND = 48  # numbers of resends: the first, the one behind the last
+A_RESEND_END = 49
+S_INBOX_LAST = 50
+# And again what never changes.
+A_SEGMENTS = 51
+A_LAST_BYTES = 52  # size of the last segment
+A_WINDOW = 53
+A_TIMEOUT_MIN = 54
+A_TIMEOUT_FIRST = 55
+A_ROOM = 56  # first row of its room in `room`: see `transfer_kernels`
+S_REPLY_BYTES = 57
+S_REPLY_PACKET_BYTES = 58
+K_ROOM = 59  # first row of the receiver's room
+FLOW_COLUMNS = 64
 
 # Columns of `flow_floats`.
 F_MEAN_GAP_PS = 0
 F_JITTER_PS = 1
+F_ON_PS = 2
+F_OFF_PS = 3
 
 # Columns of `mixes`.
 M_SIZE = 0
 M_TIME = 1  # of scripts
 M_WEIGHT = 2  # cumulated, of mixes
+
+# Columns of `pools`.
+O_NODE = 0
+O_SERVERS = 1
+O_LIMIT = 2  # requests that may wait
+O_KIND = 3  # of service times
+O_SERVICE = 4  # mean service time, the bits of a float64
+O_ROOM = 5  # first row of its room in `room`
+O_PENDING = 6  # replies that are to come
+O_WAITING = 7  # first and behind the last of the starts of service that lie ahead
+O_WAITING_END = 8
+O_ORDER = 9  # requests accepted
+O_ARRIVED = 10
+O_REFUSED = 11
+O_SERVED = 12
+O_WAITED = 13
+O_WAIT_SUM = 14
+O_BUSY = 15
+POOL_COLUMNS = 16
 
 # Columns of `nodes`. Ranges are `[FIRST, END)` of `lists` or of `changes`.
 N_NEXT = 0  # earliest thing to do
@@ -119,6 +223,7 @@ N_KEPT = 11  # first packet that stopped links have handed back, the last one, h
 N_KEPT_LAST = 12
 N_KEPT_COUNT = 13
 N_KEPT_TIME = 14
+N_DOWN = 15  # 1: it has failed
 NODE_COLUMNS = 16
 
 # Columns of `domains`.
@@ -128,6 +233,7 @@ D_WINDOW = 2  # lookahead inside
 D_WORK = 3  # packets handled since dealt
 D_WAKE = 4  # two columns, for even and odd windows: packets were published to it
 D_NEXT = 6  # earliest thing to do
+D_PLACE = 7  # its place among its worker's domains
 DOMAIN_COLUMNS = 8
 
 # Changes at a node, in the order in which they take effect at one instant.
@@ -135,10 +241,12 @@ CHANGE_STOP = 0
 CHANGE_START = 1
 CHANGE_RATE = 2
 CHANGE_TABLE = 3
+CHANGE_NODE_DOWN = 4  # before those of links, as their subject comes first
+CHANGE_NODE_UP = 5
 # Columns of `changes`.
 G_TIME = 0
 G_KIND = 1
-G_SUBJECT = 2  # link, or table slot
+G_SUBJECT = 2  # link, table slot or node
 G_RATE = 3
 
 # `control`.
@@ -155,19 +263,28 @@ O_FRAMING = 9
 O_LABELS = 10
 O_CHOICES = 11
 O_NEXT_LABEL = 12  # 1: tables name the label a packet leaves with
-O_TRACE = 13
+O_TRACE = 13  # 1: every delivery and drop is recorded
 O_SEED = 14
+O_TRACED_FLOWS = 15  # 1: some flows are recorded wherever they go
+O_TRAINS = 16  # 1: some entries are trains
+O_END = 17  # end of the run
+O_BATCH = 18  # packets that a batch takes at once, if there are as many
+O_TAPPED = 21  # 1: something is recorded
+O_POOLED = 22  # most requests that service pools of one node hold
+C_ROWS = 19  # of each worker in `found`, `order`, `merged`, `segments`, `inbox`
+C_WAKE_ROWS = 20  # of each worker and parity in `wakes`
 C_ARRIVED = 24  # at the barrier; a line of its own
 CONTROL_ENTRIES = 32
 
 # Columns of `taps`.
 T_TIME = 0
-T_KIND = 1  # TAP_OUT, TAP_IN, TAP_DELIVERED or TAP_DROPPED + cause
-T_PLACE = 2  # link of TAP_OUT and TAP_IN, node else
-T_IDENT = 3
-T_WORD = 4
+T_KIND = 1  # TAP_OUT, TAP_IN, TAP_QUEUE, TAP_DELIVERED or TAP_DROPPED + cause
+T_PLACE = 2  # link of TAP_OUT, TAP_IN and TAP_QUEUE, node else
+T_IDENT = 3  # of TAP_QUEUE: packets that wait
+T_WORD = 4  # of TAP_QUEUE: bytes that wait
 T_CREATED = 5
-TAP_COLUMNS = 6
+T_TAIL = 6  # of trains: when the last packet arrives, or leaves
+TAP_COLUMNS = 7
 TAP_DELIVERED = 8
 TAP_DROPPED = 16
 
@@ -181,18 +298,36 @@ V_NEEDED_TAPS = 5
 V_PARITY = 6  # which half of D_WAKE it sets in this window
 V_HANDLED = 7  # arrivals and own packets so far: how work is measured
 V_HEAP = 8  # its share of `heap`
-V_DOMAIN = 9  # its domains, in `lists`
-V_DOMAIN_END = 10
+V_DOMAIN = 9  # its domains, in `lists`: those with something to do come first
+V_DOMAIN_ACTIVE = 10
+V_DOMAIN_END = 11
+V_NEEDED_ROWS = 12
 # Two verdicts on windows, even and odd, each a line of its own.
 V_VERDICT = 16
 V_VERDICT_COLUMNS = 8
 V_STATUS = 0
 V_NEXT = 1  # earliest thing to do in its domains
 V_WOKE = 2  # 1: it published packets
-WORKER_COLUMNS = 32
+# The batch under way at one of its nodes.
+V_STAGE = 32  # what of it is done: see `node_kernels`
+V_NODE = 33
+V_LIMIT = 34  # exclusive
+V_FOUND = 35  # packets in `found`
+V_ARRIVED = 36  # packets for the node itself, in `order`
+V_ARRIVED_SEGMENTS = 37
+V_INBOX = 38
+V_OWN = 39  # own packets: first position, last position, how many
+V_OWN_LAST = 40
+V_OWN_COUNT = 41
+V_HEADS = 42  # earliest arrival behind the batch
+V_SOURCES = 43  # earliest own packet behind the batch
+V_OUTS = 44  # links that packets are for
+V_OF_KEPT = 45  # 1: of packets that stopped links have handed back
+V_WAKES = 46  # two columns, for even and odd windows: domains that it has woken, in its share of `wakes`
+WORKER_COLUMNS = 48
 
 DONE = 0
-SHORT = 1  # of chunks or room for taps: Python makes room and the window is finished
+SHORT = 1  # of chunks or other room: Python makes room and the window is finished
 
 
 class Engine(NamedTuple):
@@ -200,19 +335,32 @@ class Engine(NamedTuple):
 
     control: np.ndarray  # int64 (CONTROL_ENTRIES,)
     packets: np.ndarray  # int64 (n_chunks * CHUNK, 4)
+    tails: (
+        np.ndarray
+    )  # int64 (n_chunks * CHUNK,) where there are trains: arrival of the last packet; else (1,)
     next_chunk: np.ndarray  # int32 (n_chunks,)
     links: np.ndarray  # int64 (n_links, LINK_COLUMNS)
+    queues: np.ndarray  # int64 (n, QUEUE_COLUMNS)
     flows: np.ndarray  # int64 (n_flows, FLOW_COLUMNS)
-    flow_floats: np.ndarray  # float64 (n_flows, 2)
+    flow_floats: np.ndarray  # float64 (n_flows, 4)
     mixes: np.ndarray  # int64 (n, 3)
     histogram: np.ndarray  # int64 (n_flows, N_BINS)
     dropped: np.ndarray  # int64 (n_workers * n_flows, N_CAUSES)
+    pools: np.ndarray  # int64 (n_pools, POOL_COLUMNS)
+    room: np.ndarray  # int64 (n,)  what transfers and service pools remember
     nodes: np.ndarray  # int64 (n_nodes, NODE_COLUMNS)
     domains: np.ndarray  # int64 (n_domains, DOMAIN_COLUMNS)
     workers: np.ndarray  # int64 (n_workers, WORKER_COLUMNS)
     lists: np.ndarray  # int32  destination of each flow, then what ranges of nodes, domains and workers name
+    wakes: np.ndarray  # int32 (2 * n_workers * C_WAKE_ROWS,)  domains that each worker has woken
     changes: np.ndarray  # int64 (n, 4)  by node, then time, then the order of effect
     heap: np.ndarray  # int64 (n_workers * most streams of a node, 2)  time, stream
     tables: np.ndarray  # int32 (n_slots, n_nodes, columns)  links by label and choice, then next labels
     label_of_flow: np.ndarray  # int32 (n_slots, n_flows)
     taps: np.ndarray  # int64 (n_workers * room, TAP_COLUMNS)
+    found: np.ndarray  # int64 (n_workers * C_ROWS, 3)  time, position, link of what is to be forwarded
+    order: np.ndarray  # int64 (n_workers * C_ROWS, 2)  time, position, by link
+    merged: np.ndarray  # int64 (n_workers * C_ROWS, 2)  the same of one link, in order of time
+    segments: np.ndarray  # int64 (n_workers * C_ROWS, 3)  of `order`: cursor, end, next segment or NONE
+    inbox: np.ndarray  # int64 (n_workers * C_ROWS, 4)  time, sequence, created, next row or NONE
+    outs: np.ndarray  # int32 (n_workers * C_ROWS,)  links that the batch has packets for

@@ -5,33 +5,40 @@ and domains cannot see each other inside it: their order, and which worker steps
 """
 
 from lasermesh.compiled import hot_kernel, inline_kernel
-from lasermesh.packets.node_kernels import step_node
+from lasermesh.packets.node_kernels import BEGIN, step_node
 from lasermesh.packets.port_kernels import publish
 from lasermesh.packets.state import (
     C_LOOKAHEAD,
     C_PARITY,
     C_UNFINISHED,
+    C_WAKE_ROWS,
     C_WINDOW_END,
     C_WINDOW_START,
     C_WINDOWS,
     D_END,
     D_FIRST,
     D_NEXT,
+    D_PLACE,
     D_WAKE,
     D_WINDOW,
     D_WORK,
     DONE,
+    N_DOMAIN,
     N_NEXT,
     NEVER,
     SHORT,
     V_DOMAIN,
+    V_DOMAIN_ACTIVE,
     V_DOMAIN_END,
     V_HANDLED,
     V_NEXT,
+    V_NODE,
     V_PARITY,
+    V_STAGE,
     V_STATUS,
     V_VERDICT,
     V_VERDICT_COLUMNS,
+    V_WAKES,
     V_WOKE,
 )
 from lasermesh.packets.sync_kernels import wait_for_all
@@ -72,7 +79,7 @@ def step_domain(e, worker, domain, start, end):
     """Everything in a domain before `end`. Whether anybody else was woken; NONE if short of room.
 
     Nodes of one domain may be nearer to each other than the window is long, so a domain of several has
-    windows of its own, and its clock jumps over idle time.
+    windows of its own, and its clock jumps over idle time. A batch under way is finished before all else.
     """
     first = e.domains[domain, D_FIRST]
     last = e.domains[domain, D_END]
@@ -92,11 +99,60 @@ def step_domain(e, worker, domain, start, end):
             now = min(upcoming, end)
             continue
         until = end if alone else now + min(end - now, e.domains[domain, D_WINDOW])
-        for row in range(first, last):
-            node = e.lists[row]
-            if (alone or e.nodes[node, N_NEXT] < until) and step_node(e, worker, node, until) == SHORT:
-                return NONE
+        row = first
+        while row < last:
+            resumed = e.workers[worker, V_STAGE] != BEGIN
+            node = e.workers[worker, V_NODE] if resumed else e.lists[row]
+            if resumed or alone or e.nodes[node, N_NEXT] < until:
+                if step_node(e, worker, node, until) == SHORT:
+                    return NONE
+            if not resumed:
+                row += 1
         now = until
+
+
+@inline_kernel
+def make_active(domains, workers, lists, worker, domain):
+    """Put a domain among those of its worker that have something to do."""
+    place = domains[domain, D_PLACE]
+    active = workers[worker, V_DOMAIN_ACTIVE]
+    if place < active:
+        return
+    other = lists[active]
+    lists[place] = other
+    domains[other, D_PLACE] = place
+    lists[active] = domain
+    domains[domain, D_PLACE] = active
+    workers[worker, V_DOMAIN_ACTIVE] = active + 1
+
+
+@inline_kernel
+def make_idle(domains, workers, lists, worker, domain):
+    """Put a domain behind those of its worker that have something to do."""
+    place = domains[domain, D_PLACE]
+    active = workers[worker, V_DOMAIN_ACTIVE] - 1
+    other = lists[active]
+    lists[place] = other
+    domains[other, D_PLACE] = place
+    lists[active] = domain
+    domains[domain, D_PLACE] = active
+    workers[worker, V_DOMAIN_ACTIVE] = active
+
+
+@inline_kernel
+def wake_own(e, worker, parity, start):
+    """Wake the domains of a worker to which packets were published in the last window, by whomever."""
+    for other in range(len(e.workers)):
+        first = (2 * other + parity) * e.control[C_WAKE_ROWS]
+        for k in range(first, first + e.workers[other, V_WAKES + parity]):
+            domain = e.wakes[k]
+            place = e.domains[domain, D_PLACE]
+            if e.workers[worker, V_DOMAIN] <= place < e.workers[worker, V_DOMAIN_END]:
+                if e.domains[domain, D_WAKE + parity]:
+                    e.domains[domain, D_WAKE + parity] = 0
+                    look_again(e.domains, e.nodes, e.lists, domain, start)
+                    e.domains[domain, D_NEXT] = min(e.domains[domain, D_NEXT], start)
+                    make_active(e.domains, e.workers, e.lists, worker, domain)
 
 
 @hot_kernel
@@ -118,19 +174,20 @@ def advance(e, worker, n_workers, until, most_windows):
             if start >= until or windows >= most_windows:
                 break
             end = start + min(until - start, e.control[C_LOOKAHEAD])
+            e.workers[worker, V_WAKES + parity] = 0
         rounds += 1
         verdict = V_VERDICT + (rounds & 1) * V_VERDICT_COLUMNS
         e.workers[worker, verdict + V_STATUS] = DONE
         e.workers[worker, verdict + V_WOKE] = 0
         e.workers[worker, V_PARITY] = parity
+        wake_own(e, worker, 1 - parity, start)
         upcoming = NEVER
-        for row in range(e.workers[worker, V_DOMAIN], e.workers[worker, V_DOMAIN_END]):
-            domain = e.lists[row]
-            woken = e.domains[domain, D_WAKE + 1 - parity]
+        row = e.workers[worker, V_DOMAIN]
+        while row < e.workers[worker, V_DOMAIN_ACTIVE]:
+            resumed = e.workers[worker, V_STAGE] != BEGIN
+            domain = e.nodes[e.workers[worker, V_NODE], N_DOMAIN] if resumed else e.lists[row]
             # A last bit that leaves at `end` itself still leaves in this window, so `<=`.
-            if woken or e.domains[domain, D_NEXT] <= end:
-                if woken:
-                    look_again(e.domains, e.nodes, e.lists, domain, start)
+            if resumed or e.domains[domain, D_NEXT] <= end:
                 before = e.workers[worker, V_HANDLED]
                 answer = step_domain(e, worker, domain, start, end)
                 e.domains[domain, D_WORK] += e.workers[worker, V_HANDLED] - before
@@ -138,9 +195,14 @@ def advance(e, worker, n_workers, until, most_windows):
                     e.workers[worker, verdict + V_STATUS] = SHORT
                     break
                 e.workers[worker, verdict + V_WOKE] |= answer
-                e.domains[domain, D_WAKE + 1 - parity] = 0
                 e.domains[domain, D_NEXT] = domain_next(e.domains, e.nodes, e.lists, domain)
+            if resumed:
+                continue
             upcoming = min(upcoming, e.domains[domain, D_NEXT])
+            if e.domains[domain, D_NEXT] == NEVER:
+                make_idle(e.domains, e.workers, e.lists, worker, domain)
+            else:
+                row += 1
         e.workers[worker, verdict + V_NEXT] = upcoming
         wait_for_all(e.control, n_workers, rounds)
         woke = unfinished

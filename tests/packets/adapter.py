@@ -1,11 +1,36 @@
 """Gives the engine a case of the reference simulator, and reads back what became of every packet."""
 
+from collections import Counter
+
 import numpy as np
 
 from lasermesh.packets import state
 from lasermesh.packets.causes import CAUSES
 from lasermesh.packets.engine import PacketEngine, Step
+from lasermesh.packets.queues import ECN_THRESHOLD, LinkQueues
 from lasermesh.traffic.flows import flows_from_rows
+from lasermesh.traffic.kinds import SERVICES
+from tests.reference.results import fates as fates_counted
+
+OPTIONAL = (
+    "traffic_class",
+    "ecn",
+    "train",
+    "on_ps",
+    "off_ps",
+    "total_bytes",
+    "window",
+    "timeout_min_ps",
+    "timeout_first_ps",
+    "reply",
+    "pool",
+    "reply_bytes",
+    "reply_packet_bytes",
+)
+"""Columns of flows that the reference has under the same names."""
+
+MOST_REQUESTS = 10_000
+"""More than any random case lets wait."""
 
 CHANGE_KINDS = {"stop": state.CHANGE_STOP, "start": state.CHANGE_START, "rate": state.CHANGE_RATE}
 
@@ -25,10 +50,35 @@ def flows_of(case):
                 "stop_ps": flow.stop_ps,
                 "phase_ps": flow.phase_ps,
                 "hop_limit": flow.hop_limit,
-                "traffic_class": 0,
+                **{name: getattr(flow, name) for name in OPTIONAL},
             }
             for flow in case.flows
-        ]
+        ],
+        [
+            {
+                "node": pool.node,
+                "servers": pool.servers,
+                "service_kind": SERVICES[pool.service_kind],
+                "service_ps": pool.service_ps,
+                "queue_requests": min(pool.queue_requests, MOST_REQUESTS),
+            }
+            for pool in case.pools
+        ],
+    )
+
+
+def queues_of(case):
+    """How packets wait at the case's links."""
+    marks = np.array(case.discipline) == ECN_THRESHOLD
+    return LinkQueues(
+        discipline=np.array(case.discipline),
+        classes=np.array(case.classes),
+        mark_packets=np.where(marks, case.mark_packets, state.NEVER),
+        mark_bytes=np.where(marks, case.mark_bytes, state.NEVER),
+        codel_target_ps=np.array([each[0] for each in case.codel]),
+        codel_interval_ps=np.array([each[1] for each in case.codel]),
+        codel_min_bytes=np.array([each[2] for each in case.codel]),
+        bit_error_rate=np.array(case.bit_error_rate),
     )
 
 
@@ -42,9 +92,11 @@ def engine_of(case, taps=0, trace=True, **options):
         reroute=case.on_link_down == "reroute",
         framing_bytes=case.framing_bytes,
         trace=trace,
+        processing_ps=np.array(case.processing_ps, np.int64),
         **options,
     )
-    engine.add_links(case.link_from, case.link_to, case.queue_packets, case.queue_bytes, taps)
+    ends = np.array(case.link_from), np.array(case.link_to)
+    engine.add_links(*ends, case.queue_packets, case.queue_bytes, taps, queues_of(case))
     for table in case.tables:
         labels = table.label_of_flow or [flow.label for flow in case.flows]
         engine.install_table(
@@ -64,6 +116,7 @@ def steps_of(case):
             return
         end_ps = min(step.t1_ps, case.end_ps)
         now = [change for change in changes if step.t0_ps <= change[0] < step.t1_ps]
+        failing = [change for change in case.node_changes if step.t0_ps <= change[0] < step.t1_ps]
         links = np.array(sorted(up | {change[1] for change in now}), np.int64)
         for _, link, kind, _ in sorted(now, key=lambda change: (change[0], CHANGE_KINDS[change[2]])):
             (up.discard if kind == "stop" else up.add)(link)
@@ -79,6 +132,9 @@ def steps_of(case):
                 change_link=np.array([change[1] for change in now], np.int64),
                 change_kind=np.array([CHANGE_KINDS[change[2]] for change in now], np.int64),
                 change_rate_bps=np.array([change[3] for change in now], np.int64),
+                node_change_ps=np.array([change[0] for change in failing], np.int64),
+                node_change_node=np.array([change[1] for change in failing], np.int64),
+                node_change_up=np.array([change[2] == "up" for change in failing], np.int64),
             ),
         )
 
@@ -106,27 +162,36 @@ def run_case(case, windows_per_call=2**62, **options):
     return engine, fates_of(drained)
 
 
+class Fates(dict):
+    """{(flow, sequence): (outcome, time_ps)}; of a segment that was sent again, one of its packets.
+
+    `counted` has every packet: how often each (flow, sequence, created_ps, outcome, time_ps) occurs.
+    """
+
+    def __init__(self, rows):
+        super().__init__({row[:2]: row[3:] for row in rows})
+        self.counted = Counter(rows)
+
+
 def fates_of(drained):
-    """{(flow, sequence): (outcome, time_ps)} of the deliveries and drops among tapped records."""
-    fates = {}
-    for records in drained:
-        for record in records[records[:, state.T_KIND] >= state.TAP_DELIVERED]:
-            fates.update(fate_of(record))
-    return fates
+    """`Fates` of the deliveries and drops among tapped records."""
+    return Fates(
+        [
+            fate_of(record)
+            for records in drained
+            for record in records[records[:, state.T_KIND] >= state.TAP_DELIVERED]
+        ]
+    )
 
 
 def fate_of(record):
-    """One tapped delivery or drop as an entry of `fates`."""
+    """One tapped delivery or drop: (flow, sequence, created_ps, outcome, time_ps)."""
     ident, kind = int(record[state.T_IDENT]), int(record[state.T_KIND])
     outcome = "delivered" if kind == state.TAP_DELIVERED else CAUSES[kind - state.TAP_DROPPED]
-    key = (ident >> state.SEQUENCE_BITS, ident & state.SEQUENCE_MASK)
-    return {key: (outcome, int(record[state.T_TIME]))}
+    flow, sequence = ident >> state.SEQUENCE_BITS, ident & state.SEQUENCE_MASK
+    return flow, sequence, int(record[state.T_CREATED]), outcome, int(record[state.T_TIME])
 
 
 def fates_of_reference(result):
     """The same of a reference simulation."""
-    return {
-        key: (packet.outcome, packet.time_ps)
-        for key, packet in result.packets.items()
-        if packet.outcome != "in_flight"
-    }
+    return Fates(list(fates_counted(result).elements()))

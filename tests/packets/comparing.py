@@ -4,9 +4,11 @@ import numpy as np
 
 from lasermesh.compiled import COMPILED
 from lasermesh.packets.causes import CAUSES
-from tests.packets.adapter import fates_of_reference
+from lasermesh.packets.state import NEVER
+from tests.reference.case import NEVER as REFERENCE_NEVER
+from tests.reference.results import fates as fates_counted
 
-LINK_FIELDS = ("packets", "bytes", "busy_ps", "queue_max_bytes", "dropped_queue", "dropped_link_down")
+LINK_FIELDS = ("packets", "bytes", "busy_ps", "queue_max_bytes", "dropped", "marked")
 FLOW_FIELDS = (
     "sent",
     "bytes_sent",
@@ -20,7 +22,14 @@ FLOW_FIELDS = (
     "jitter_ps",
     "reordered",
     "hops_sum",
+    "marked",
+    "unique_packets",
+    "unique_bytes",
+    "duplicates",
+    "done_ps",
+    "complete_ps",
 )
+POOL_FIELDS = ("arrived", "refused", "served", "waited", "wait_sum_ps", "busy_ps")
 MOST_LINES = 5
 
 
@@ -31,8 +40,10 @@ def enough(compiled, plain):
 
 def link_totals(counters, n_links):
     """A tuple of LINK_FIELDS for every link, from what one drain gave."""
-    totals = [(0,) * len(LINK_FIELDS)] * n_links
+    totals = [(0, 0, 0, 0, (0,) * len(CAUSES), 0)] * n_links
     columns = [getattr(counters, field).tolist() for field in LINK_FIELDS]
+    drops = LINK_FIELDS.index("dropped")
+    columns[drops] = [tuple(row) for row in columns[drops]]
     for link, *row in zip(counters.link.tolist(), *columns, strict=True):
         totals[link] = tuple(row)
     return totals
@@ -46,8 +57,8 @@ def link_totals_of_reference(result):
             totals.bytes,
             totals.busy_ps,
             totals.queue_max_bytes,
-            totals.dropped["queue"],
-            totals.dropped["link_down"],
+            tuple(totals.dropped[cause] for cause in CAUSES),
+            totals.marked,
         )
         for totals in result.links
     ]
@@ -77,6 +88,14 @@ def flow_totals_of_reference(result):
             totals.jitter_ps,
             totals.reordered,
             totals.hops_sum,
+            totals.marked,
+            totals.unique_packets,
+            totals.unique_bytes,
+            totals.duplicates,
+            *(
+                int(NEVER) if time_ps == REFERENCE_NEVER else time_ps
+                for time_ps in (totals.done_ps, totals.complete_ps)
+            ),
         )
         for totals in result.flows
     ]
@@ -84,17 +103,14 @@ def flow_totals_of_reference(result):
 
 def differences(engine, fates, result):
     """Sentences on where a finished engine and a reference result disagree; drains the engine's links."""
-    expected = fates_of_reference(result)
+    mine, theirs = fates.counted, fates_counted(result)
     lines = []
-    wrong = [key for key in expected.keys() | fates.keys() if fates.get(key) != expected.get(key)]
-    wrong.sort(key=lambda key: min(fate[key][1] for fate in (fates, expected) if key in fate))
+    wrong = sorted((mine - theirs) | (theirs - mine), key=lambda fate: (fate[-1], fate))
     if wrong:
-        lines.append(f"{len(wrong)} of {len(result.packets)} packets (flow, sequence), the first of them:")
-    for key in wrong[:MOST_LINES]:
-        engine_says, reference_says = (
-            "{} at {} ps".format(*fate[key]) if key in fate else "in flight" for fate in (fates, expected)
-        )
-        lines.append(f"  {key}: engine {engine_says}, reference {reference_says}")
+        lines.append(f"{len(wrong)} fates of {len(result.packets)} packets, the first of them:")
+    for fate in wrong[: 2 * MOST_LINES]:
+        who = "engine" if mine[fate] > theirs[fate] else "reference"
+        lines.append("  only {}: flow {}, sequence {}, created {}, {} at {} ps".format(who, *fate))
     pairs = (
         (
             "link",
@@ -103,6 +119,12 @@ def differences(engine, fates, result):
             link_totals_of_reference(result),
         ),
         ("flow", FLOW_FIELDS, flow_totals(engine.flow_counters()), flow_totals_of_reference(result)),
+        (
+            "pool",
+            POOL_FIELDS,
+            list(zip(*(column.tolist() for column in engine.pool_counters()), strict=True)),
+            [tuple(getattr(totals, field) for field in POOL_FIELDS) for totals in result.pools],
+        ),
     )
     for what, fields, given, wanted in pairs:
         rows = [

@@ -36,6 +36,9 @@ def numbered_options(flavour, number):
         constants["FIRST_CHUNKS"] = dice.randint(1, 20)
         constants["FIRST_TAPS"] = dice.choice((1, 4, 10, 100))
         constants["MOST_TAPS"] = dice.choice((16, 128, 1024))
+    if dice.random() < 0.5:
+        constants["BATCH"] = dice.choice((1, 2, 7, 40))
+        constants["FIRST_ROWS"] = dice.choice((1, 10, 100))
     return options, constants
 
 

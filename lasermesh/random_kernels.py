@@ -14,6 +14,10 @@ ACQUISITION = np.uint64(5)
 LOSS = np.uint64(6)
 CLOUD = np.uint64(7)
 GUEST = np.uint64(8)
+ON_OFF = np.uint64(9)
+FAULT = np.uint64(10)
+BIT_ERROR = np.uint64(11)
+SERVICE = np.uint64(12)
 
 # Coefficients of AS 241 from the highest power down.
 _AS241_A = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from lasermesh.packets.state import NEVER
 from lasermesh.random_kernels import FAULT, draw_unit
-from lasermesh.units import NONE, PS_PER_S
+from lasermesh.units import NONE, PS_PER_S, ps_from_s
 
 NODE, LINK, TERMINAL = 0, 1, 2
 KIND_NAMES = ("nodes", "links", "terminals")
@@ -34,6 +34,25 @@ class Fault(NamedTuple):
 def random_row(table, place):
     """Row of random numbers for the thing at a place of a fault table: faults added behind change nothing."""
     return table * _PLACES + place
+
+
+def faults_of(experiment):
+    """What the tables `[[faults]]` of an experiment name, thing by thing: list of `Fault`."""
+    found = []
+    for index, table in enumerate(experiment.faults):
+        things = [(NODE, node, NONE) for node in table.node_rows]
+        things += [(LINK, *ends) for ends in table.link_rows]
+        things += [(TERMINAL, *terminal) for terminal in table.terminal_rows]
+        if table.at_s is not None:
+            repaired_ps = NEVER if table.repair_s is None else ps_from_s(table.repair_s)
+            when = {"fails_ps": ps_from_s(table.at_s), "repaired_ps": repaired_ps}
+        else:
+            when = {"mean_up_ps": table.mtbf_s * PS_PER_S, "mean_down_ps": table.mttr_s * PS_PER_S}
+        found += [
+            Fault(*thing, both_ways=table.both_ways, row=random_row(index, place), **when)
+            for place, thing in enumerate(things)
+        ]
+    return found
 
 
 class FaultEvents(NamedTuple):

@@ -158,9 +158,9 @@ class LinkFeed:
         self._limit(self._late.link[due], self._late.rate_bps[due])
         self._late = EngineChanges(*(column[~due] for column in self._late))
 
-    def limits_bytes(self):
-        """Queue limit of every link at the step's beginning, by id; of no meaning where a link is down."""
-        return self._queues.limits(np.arange(len(self.rate_bps)), self.rate_bps)[1]
+    def most_waiting_bytes(self):
+        """Most that can wait for every link, by id, with its rate at the step's beginning: float64 (n,)."""
+        return self._queues.most_bytes(np.arange(len(self.rate_bps)), self.rate_bps)
 
     def _scaled(self, rate_bps):
         """Rates times `packets.scale`; what is down stays down."""

@@ -4,13 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.packets.queues import CODEL, DROP_TAIL, ECN_THRESHOLD, LinkQueues
+from lasermesh.packets.queues import DISCIPLINES, LinkQueues
+from lasermesh.packets.state import NEVER
 from lasermesh.units import ps_from_s
 
 DEFAULT_QUEUE_S = 0.05
 NO_LIMIT = 2**62
-
-DISCIPLINES = {"drop-tail": DROP_TAIL, "ecn-threshold": ECN_THRESHOLD, "codel": CODEL}
 
 
 class QueueLimits(NamedTuple):
@@ -30,7 +29,8 @@ class QueueLimits(NamedTuple):
         if self.go_with_rate:
             limit_bytes = np.rint(rate_bps * (DEFAULT_QUEUE_S / 8)).astype(np.int64)
         else:
-            limit_bytes = np.full(rate_bps.shape, _scaled(self.bytes, scale), np.int64)
+            limit = NO_LIMIT if self.bytes is None else round(self.bytes * scale)
+            limit_bytes = np.full(rate_bps.shape, limit, np.int64)
         limit_packets = np.full(rate_bps.shape, NO_LIMIT if self.packets is None else self.packets, np.int64)
         return limit_packets, limit_bytes
 
@@ -63,8 +63,8 @@ class Queues:
         return LinkQueues(
             discipline=column(lambda each: DISCIPLINES[each.queue]),
             classes=column(lambda each: each.classes),
-            mark_packets=column(lambda each: _scaled(each.ecn_threshold_packets, 1.0)),
-            mark_bytes=column(lambda each: _scaled(each.ecn_threshold_bytes, self._scale)),
+            mark_packets=column(lambda each: _threshold(each.ecn_threshold_packets)),
+            mark_bytes=column(lambda each: _threshold(each.ecn_threshold_bytes, self._scale)),
             codel_target_ps=column(lambda each: ps_from_s(each.codel_target_s)),
             codel_interval_ps=column(lambda each: ps_from_s(each.codel_interval_s)),
             codel_min_bytes=column(lambda each: each.codel_min_bytes),
@@ -80,6 +80,11 @@ class Queues:
             mine = index == number
             found[:, mine] = limits.at(rate_bps[mine], self._scale)
         return found
+
+    def most_bytes(self, links, rate_bps):
+        """Most bytes that can wait for links, those of all their classes together: float64 (n,)."""
+        classes = np.array([each.classes for each in self._of_links.settings], np.float64)
+        return classes[self._index[links]] * self.limits(links, rate_bps)[1]
 
     def go_with_rate(self, links):
         """Which links have limits that follow their rate: bool array."""
@@ -97,5 +102,6 @@ def processing_ps(packets, is_ground):
     return np.array([ps_from_s(delay_s) for delay_s in delays_s.tolist()], np.int64)
 
 
-def _scaled(limit, scale):
-    return NO_LIMIT if limit is None else round(limit * scale)
+def _threshold(threshold, scale=1.0):
+    """A threshold of marking; NEVER where there is none."""
+    return NEVER if threshold is None else round(threshold * scale)

@@ -45,7 +45,7 @@ def rows_of(holding):
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("offset", [0.0, 0.4])
 def test_every_link_has_a_terminal_at_each_end_that_is_limited_and_none_has_two(name, offset):
-    """With an offset, rules choose within steps: links that come up then have the terminals of that choice."""
+    """With an offset, rules choose within steps: links that come up then have terminals of that choice."""
     world = WORLDS[name]
     engine, counts = following(world), unrolled(world)
     radio = [rule.rule == "ground" and is_radio(rule) for rule in world.links]
@@ -55,7 +55,7 @@ def test_every_link_has_a_terminal_at_each_end_that_is_limited_and_none_has_two(
         step = engine.step(start_s, start_s + world.step_s)
         holdings = [(holding.since_s, rows_of(holding)) for holding in engine.holdings]
         assert holdings[0][0] == start_s
-        for since_s, rows in holdings[1:]:
+        for since_s, _ in holdings[1:]:
             assert start_s < since_s < start_s + world.step_s
             chosen_within += 1
             assert since_s / world.step_s == pytest.approx(round(since_s / world.step_s))

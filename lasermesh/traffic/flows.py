@@ -1,18 +1,59 @@
 """Flows as columns: what the packet engine is told about who sends what to whom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from lasermesh.errors import UserError
 from lasermesh.random_kernels import PHASE, draw_unit
-from lasermesh.traffic.kinds import KINDS
-from lasermesh.units import PS_PER_S, bps_from_gbps, ps_from_s
+from lasermesh.traffic.kinds import KINDS, SERVICES
+from lasermesh.units import NONE, PS_PER_S, bps_from_gbps, ps_from_s
 
 UNTIL_THE_END_PS = 2**63 - 1
 
 LOWEST_BPS = 1_000
 HIGHEST_BPS = 10**15
+
+_ABSENT = {
+    "ecn": 0,
+    "train": 1,
+    "traced": 0,
+    "on_ps": 0.0,
+    "off_ps": 0.0,
+    "total_bytes": 0,
+    "window": 0,
+    "timeout_min_ps": 0,
+    "timeout_first_ps": 0,
+    "reply": NONE,
+    "pool": NONE,
+    "reply_bytes": 0,
+    "reply_packet_bytes": 0,
+}
+"""Columns of which a row may say nothing, and what they are then."""
+
+_FLOAT_COLUMNS = ("on_ps", "off_ps")
+
+
+class Pools(NamedTuple):
+    """Servers that answer requests, and the queue before them; row i of every array is pool i."""
+
+    node: np.ndarray  # int64 (n_pools,)  where they stand
+    servers: np.ndarray  # int64 (n_pools,)
+    service_kind: np.ndarray  # int64 (n_pools,)  SERVICE_CONSTANT or SERVICE_EXPONENTIAL
+    service_ps: np.ndarray  # float64 (n_pools,)  mean
+    queue_requests: np.ndarray  # int64 (n_pools,)  most that wait
+
+
+def pools_from_rows(rows):
+    """Pools from dictionaries with the columns of `Pools`."""
+    return Pools(
+        node=np.array([row["node"] for row in rows], np.int64),
+        servers=np.array([row["servers"] for row in rows], np.int64),
+        service_kind=np.array([row["service_kind"] for row in rows], np.int64),
+        service_ps=np.array([row["service_ps"] for row in rows], np.float64),
+        queue_requests=np.array([row["queue_requests"] for row in rows], np.int64),
+    )
 
 
 @dataclass(frozen=True)
@@ -25,17 +66,31 @@ class Flows:
 
     source: np.ndarray  # int32 (n_flows,)  node row
     destination: np.ndarray  # int32 (n_flows,)
-    kind: np.ndarray  # int64 (n_flows,)  CONSTANT, POISSON or SCRIPT
-    rate_bps: np.ndarray  # int64 (n_flows,)  of whole IP packets; 0 for scripts
+    kind: np.ndarray  # int64 (n_flows,)  one of `kinds.KINDS`
+    rate_bps: np.ndarray  # int64 (n_flows,)  of whole IP packets; 0 for scripts, acknowledgements and replies
     start_ps: np.ndarray  # int64 (n_flows,)
     stop_ps: np.ndarray  # int64 (n_flows,)  exclusive
     phase_ps: np.ndarray  # int64 (n_flows,)
     hop_limit: np.ndarray  # int64 (n_flows,)
     traffic_class: np.ndarray  # int64 (n_flows,)
+    ecn: np.ndarray  # int64 (n_flows,)  1: packets may be marked
+    train: np.ndarray  # int64 (n_flows,)  packets that travel as one entry; 1: each for itself
+    traced: np.ndarray  # int64 (n_flows,)  1: what happens to each packet is recorded
+    on_ps: np.ndarray  # float64 (n_flows,)  mean, of on/off flows
+    off_ps: np.ndarray  # float64 (n_flows,)
+    total_bytes: np.ndarray  # int64 (n_flows,)  of bulk flows
+    window: np.ndarray  # int64 (n_flows,)  segments
+    timeout_min_ps: np.ndarray  # int64 (n_flows,)
+    timeout_first_ps: np.ndarray  # int64 (n_flows,)
+    reply: np.ndarray  # int64 (n_flows,)  row of the flow of replies or acknowledgements, NONE
+    pool: np.ndarray  # int64 (n_flows,)  row of the pool that serves these requests, NONE
+    reply_bytes: np.ndarray  # int64 (n_flows,)  of a reply, or of an acknowledgement
+    reply_packet_bytes: np.ndarray  # int64 (n_flows,)  largest packet of a reply
     size_first: np.ndarray  # int64 (n_flows + 1,)
     size_bytes: np.ndarray  # int64
     size_weight: np.ndarray  # int64
     size_time_ps: np.ndarray  # int64
+    pools: Pools = field(default_factory=lambda: pools_from_rows(()))
 
     @property
     def n_flows(self):
@@ -48,26 +103,31 @@ class Flows:
         return weighted / np.add.reduceat(self.size_weight, self.size_first[:-1])
 
 
-def flows_from_rows(rows):
-    """Flows from dictionaries with the columns of `Flows`, sizes given as `sizes` ((bytes, weight), ...)
-    or, for scripts, `script` ((time_ps, bytes), ...).
+def flows_from_rows(rows, pools=()):
+    """Flows from dictionaries with the columns of `Flows`, the kind as a word.
+
+    Sizes are given as `sizes` ((bytes, weight), ...) or, for scripts, as `script` ((time_ps, bytes), ...), a
+    list or an int64 array of shape (n, 2). Columns from `ecn` on may be absent. `pools` are dictionaries with
+    the columns of `Pools`.
     """
-    sizes = [row["script"] if row["kind"] == "script" else row["sizes"] for row in rows]
-    scripted = [row["kind"] == "script" for row in rows]
+    sizes = [
+        np.asarray(row["script"] if row["kind"] == "script" else row["sizes"], np.int64).reshape(-1, 2)
+        for row in rows
+    ]
     first = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(entry) for entry in sizes], out=first[1:])
+    left, right = np.concatenate([np.empty((0, 2), np.int64), *sizes]).T
+    scripted = np.repeat(np.array([row["kind"] == "script" for row in rows], bool), np.diff(first))
 
     def column(name, dtype=np.int64):
         return np.array([row[name] for row in rows], dtype)
 
-    def flattened(pick_script, pick_mix):
-        values = [
-            pick_script(pair) if script else pick_mix(pair)
-            for entry, script in zip(sizes, scripted, strict=True)
-            for pair in entry
-        ]
-        return np.array(values, np.int64)
-
+    optional = {
+        name: np.array(
+            [row.get(name, absent) for row in rows], np.float64 if name in _FLOAT_COLUMNS else np.int64
+        )
+        for name, absent in _ABSENT.items()
+    }
     return Flows(
         source=column("source", np.int32),
         destination=column("destination", np.int32),
@@ -78,10 +138,12 @@ def flows_from_rows(rows):
         phase_ps=column("phase_ps"),
         hop_limit=column("hop_limit"),
         traffic_class=column("traffic_class"),
+        **optional,
         size_first=first,
-        size_bytes=flattened(lambda pair: pair[1], lambda pair: pair[0]),
-        size_weight=flattened(lambda pair: 1, lambda pair: pair[1]),
-        size_time_ps=flattened(lambda pair: pair[0], lambda pair: 0),
+        size_bytes=np.where(scripted, right, left),
+        size_weight=np.where(scripted, 1, right),
+        size_time_ps=np.where(scripted, left, 0),
+        pools=pools_from_rows(pools),
     )
 
 
@@ -104,34 +166,97 @@ def scaled_rates_bps(rates_bps, scale):
 
 
 def flows_of_experiment(experiment):
-    """The flows of an experiment, rates scaled by `packets.scale`, phases drawn where the file gives none.
+    """The flows of an experiment, row by row as its `expanded_flows`, and the pools of its servers.
 
-    A constant-rate flow without `phase_s` starts at a random instant within its first packet interval, so
-    that flows of one rate do not march in step.
+    Rates are scaled by `packets.scale`, service times and what a trace says are not. A constant or on/off
+    flow without `phase_s` starts at a random instant within its first packet interval, so that flows of one
+    rate do not march in step.
     """
-    rows = []
+    rows, pools, pool_of = [], [], {}
     for row, flow in enumerate(experiment.expanded_flows):
-        rate_bps = int(scaled_rates_bps([bps_from_gbps(flow.rate_gbps)], experiment.packets.scale)[0])
-        if flow.phase_s is not None:
-            phase_ps = ps_from_s(flow.phase_s)
-        elif flow.kind == "constant":
-            interval_ps = flow.packet_mix[0][0] * 8 * PS_PER_S / rate_bps
-            phase_ps = int(draw_unit(experiment.seed, PHASE, row, 0) * interval_ps)
-        else:
-            phase_ps = 0
-        stop_ps = UNTIL_THE_END_PS if flow.stop_s is None else ps_from_s(flow.stop_s)
-        rows.append(
-            {
-                "source": flow.from_row,
-                "destination": flow.to_row,
-                "kind": flow.kind,
-                "rate_bps": rate_bps,
-                "sizes": flow.packet_mix,
-                "start_ps": ps_from_s(flow.start_s),
-                "stop_ps": stop_ps,
-                "phase_ps": phase_ps,
-                "hop_limit": experiment.packets.hop_limit,
-                "traffic_class": flow.class_,
+        found = _common_columns(flow, experiment)
+        if flow.kind in ("reply", "ack"):
+            found |= {"kind": flow.kind, "start_ps": 0, "stop_ps": UNTIL_THE_END_PS}
+        elif flow.kind == "trace":
+            trace = flow.table.trace_packets
+            found |= {
+                "kind": "script",
+                "script": np.stack([trace.time_ps + found["start_ps"], trace.size_bytes], axis=1),
             }
-        )
-    return flows_from_rows(rows)
+        else:
+            found |= _rated_columns(flow, row, experiment)
+        if flow.kind == "bulk":
+            found |= _bulk_columns(flow.table, row)
+        elif flow.kind == "request":
+            place = flow.table_index, flow.to_row
+            pool_of.setdefault(place, len(pools))
+            if pool_of[place] == len(pools):
+                pools.append(_pool(flow))
+            found |= {
+                "kind": "poisson",
+                "reply": row + 1,
+                "pool": pool_of[place],
+                "reply_bytes": flow.table.response_bytes,
+                "reply_packet_bytes": flow.table.response_packet_bytes,
+            }
+        rows.append(found)
+    return flows_from_rows(rows, pools)
+
+
+def _common_columns(flow, experiment):
+    """What every kind of flow has."""
+    return {
+        "source": flow.from_row,
+        "destination": flow.to_row,
+        "rate_bps": 0,
+        "sizes": flow.packet_mix,
+        "start_ps": ps_from_s(flow.start_s),
+        "stop_ps": UNTIL_THE_END_PS if flow.stop_s is None else ps_from_s(flow.stop_s),
+        "phase_ps": 0,
+        "hop_limit": experiment.packets.hop_limit,
+        "traffic_class": flow.class_,
+        # What comes back is not marked: nobody would slow down.
+        "ecn": int(flow.table.ecn and flow.kind not in ("reply", "ack")),
+        "traced": int(flow.traced),
+    }
+
+
+def _rated_columns(flow, row, experiment):
+    """What a flow has whose packets come at a rate: that, and when the first one is sent."""
+    rate_bps = int(scaled_rates_bps([bps_from_gbps(flow.rate_gbps)], experiment.packets.scale)[0])
+    if flow.phase_s is not None:
+        phase_ps = ps_from_s(flow.phase_s)
+    elif flow.kind in ("constant", "on-off"):
+        interval_ps = flow.packet_mix[0][0] * 8 * PS_PER_S / rate_bps
+        phase_ps = int(draw_unit(experiment.seed, PHASE, row, 0) * interval_ps)
+    else:
+        phase_ps = 0
+    found = {"kind": flow.kind, "rate_bps": rate_bps, "phase_ps": phase_ps}
+    if flow.kind == "on-off":
+        found |= {"on_ps": flow.table.on_s * PS_PER_S, "off_ps": flow.table.off_s * PS_PER_S}
+    if experiment.fidelity == "train" and flow.table.makes_trains:
+        found["train"] = experiment.train_packets
+    return found
+
+
+def _bulk_columns(table, row):
+    """What a bulk transfer has besides; the flow of its acknowledgements is in the next row."""
+    return {
+        "total_bytes": table.total_bytes,
+        "window": table.window_packets,
+        "timeout_min_ps": ps_from_s(table.timeout_min_s),
+        "timeout_first_ps": ps_from_s(table.timeout_first_s),
+        "reply": row + 1,
+        "reply_bytes": table.ack_bytes,
+    }
+
+
+def _pool(flow):
+    """The servers of one `[[flows]]` table at one destination."""
+    return {
+        "node": flow.to_row,
+        "servers": flow.table.servers,
+        "service_kind": SERVICES[flow.table.service],
+        "service_ps": max(1.0, flow.table.service_s * PS_PER_S),
+        "queue_requests": flow.table.queue_requests,
+    }

@@ -1,6 +1,22 @@
-"""Kinds of flows, as the compiled core knows them."""
+"""Kinds of flows and of service times, as the compiled core knows them."""
 
 CONSTANT = 0
 POISSON = 1
 SCRIPT = 2
-KINDS = {"constant": CONSTANT, "poisson": POISSON, "script": SCRIPT}
+ON_OFF = 3
+BULK = 4
+ACK = 5
+REPLY = 6
+KINDS = {
+    "constant": CONSTANT,
+    "poisson": POISSON,
+    "script": SCRIPT,
+    "on-off": ON_OFF,
+    "bulk": BULK,
+    "ack": ACK,
+    "reply": REPLY,
+}
+
+SERVICE_CONSTANT = 0
+SERVICE_EXPONENTIAL = 1
+SERVICES = {"constant": SERVICE_CONSTANT, "exponential": SERVICE_EXPONENTIAL}

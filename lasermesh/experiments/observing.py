@@ -33,6 +33,7 @@ class LinkLog:
         self._sums = np.zeros((0, 4 + N_CAUSES), np.int64)  # bytes, packets, marked, busy ps, drops by cause
         self._queue_max = np.zeros(0, np.int64)
         self._busy_ps = np.zeros(0, np.int64)  # in this step
+        self._touched = [np.zeros(0, np.int64)]  # links with anything in this interval
 
     @property
     def next_ps(self):
@@ -46,6 +47,7 @@ class LinkLog:
             self._sums = np.concatenate([self._sums, np.zeros((more, self._sums.shape[1]), np.int64)])
             self._queue_max = np.concatenate([self._queue_max, np.zeros(more, np.int64)])
             self._busy_ps = np.concatenate([self._busy_ps, np.zeros(more, np.int64)])
+        self._touched.append(counters.link)
         columns = counters.bytes, counters.packets, counters.marked, counters.busy_ps, *counters.dropped.T
         self._sums[counters.link] += np.stack(columns, axis=1)
         self._busy_ps[counters.link] += counters.busy_ps
@@ -71,7 +73,7 @@ class LinkLog:
 
     def _write(self, t_s, writer):
         """Write what links did since this was last done, and begin anew."""
-        links = np.flatnonzero(self._sums.any(axis=1) | (self._queue_max > 0))
+        links = np.unique(np.concatenate(self._touched))
         table, sums = self._links.links, self._sums[links]
         intervals = LinkIntervals(
             t_s=np.full(len(links), t_s),
@@ -88,8 +90,9 @@ class LinkLog:
         )
         writer.write(intervals)
         self.totals.add(intervals)
-        self._sums[:] = 0
-        self._queue_max[:] = 0
+        self._sums[links] = 0
+        self._queue_max[links] = 0
+        self._touched = self._touched[:1]
 
 
 class Observation:

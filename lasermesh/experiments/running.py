@@ -16,7 +16,7 @@ import numpy as np
 from lasermesh.contacts.intervals import light_times_s
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments import memory
-from lasermesh.experiments.applications import group_of, services_of, transfers_of
+from lasermesh.experiments.applications import application_entries, flow_list
 from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
@@ -31,14 +31,7 @@ from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
-from lasermesh.results import (
-    FlowCounters,
-    FlowList,
-    RunFolder,
-    service_entries,
-    summarise,
-    transfer_entries,
-)
+from lasermesh.results import FlowCounters, RunFolder, summarise
 from lasermesh.routing import Snapshot, compute_table, follow_flows, load_policy, transit_of
 from lasermesh.scenario import load_experiment
 from lasermesh.scenario.queues import QueuesOfLinks
@@ -183,7 +176,7 @@ class Simulation:
         queues = Queues(QueuesOfLinks(experiment), experiment.packets.scale)
         self._feed = LinkFeed(experiment, self._links, self.engine, queues, self._watch, is_end, self._faults)
         self._observation = Observation(experiment.observe, self.flows, self._links)
-        self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
+        self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
         self._link_log = LinkLog(
             self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
@@ -395,7 +388,7 @@ class Simulation:
             "handovers": self._paths.handovers,
             "path_change_count": self._paths.n_path_changes,
             "handover_count": self._paths.n_handovers,
-            **self._applications(counters),
+            **application_entries(self.flows, experiment, counters, engine, self._names),
             "faults": None if self._faults is None else self._faults.summary(engine.clock_ps),
             "scale": experiment.packets.scale if experiment.packets.scale != 1.0 else None,
             "satellites_failed": failures_of(self._ephemeris) or None,
@@ -407,7 +400,7 @@ class Simulation:
             experiment.seed,
             status,
             engine.clock_ps / PS_PER_S,
-            self._flow_list(),
+            flow_list(experiment),
             counters,
             self._names,
             self._link_log.totals,
@@ -438,31 +431,6 @@ class Simulation:
             },
         )
         return summary
-
-    def _applications(self, counters):
-        """What the summary says of bulk transfers and services: None where there are none."""
-        clock_ps = self.engine.clock_ps
-        transfers = transfers_of(self.flows)
-        services = services_of(self.flows, self.experiment.expanded_flows, self._names)
-        pools = self.engine.pool_counters()
-        return {
-            "transfers": transfer_entries(transfers, self._flow_list(), counters, clock_ps) or None,
-            "services": service_entries(services, pools, clock_ps / PS_PER_S) or None,
-        }
-
-    def _flow_names(self):
-        return [flow.name for flow in self.experiment.expanded_flows]
-
-    def _flow_list(self):
-        flows = self.experiment.expanded_flows
-        return FlowList(
-            name=self._flow_names(),
-            from_name=[flow.from_name for flow in flows],
-            to_name=[flow.to_name for flow in flows],
-            start_s=np.array([flow.start_s for flow in flows]),
-            stop_s=np.array([np.inf if flow.stop_s is None else flow.stop_s for flow in flows]),
-            group=[group_of(flow) for flow in flows],
-        )
 
     @contextlib.contextmanager
     def _ctrl_c_noted(self):

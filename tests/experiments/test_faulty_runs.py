@@ -4,9 +4,12 @@ A packet of the flow is sent every 24 ms, takes 12 ms onto each link of 1 Mbit/s
 the two by way of the left satellite.
 """
 
+import re
+
 import numpy as np
 import pytest
 
+from lasermesh.cli.docs import topics
 from lasermesh.contacts import LinkEngine
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets.causes import CAUSES
@@ -196,6 +199,18 @@ def test_a_failed_terminal_takes_down_the_link_that_has_it_and_no_other(tmp_path
         )
     assert drops(done) == ({"link_down": 11} if ends == {"w-0-0", "w-0-1"} else {})
     assert done.summary["faults"] == {"terminals": {"failures": 1, "repairs": 1, "downtime_s": 0.25}}
+
+
+def test_the_faults_of_the_documentation_happen(tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", topics()["faults"], re.DOTALL)
+    file = tmp_path / "ring.toml"
+    file.write_text(RING + example)
+    done = go(file, tmp_path / "run")
+    assert done.summary["faults"] == {
+        "nodes": {"failures": 1, "repairs": 1, "downtime_s": 1.0},
+        "links": {"failures": 0, "repairs": 0, "downtime_s": 0.0},
+        "terminals": {"failures": 1, "repairs": 0, "downtime_s": 1.0},
+    }
 
 
 RANDOM = (

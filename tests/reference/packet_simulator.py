@@ -2,8 +2,7 @@
 packet.
 
 Rule numbers are those of the packet model (design, section 5); the letters (a) to (f) are rule 1's order
-within one instant. Time is whole picoseconds in Python ints. Rules 8 and 9 (trains, bundles), processing
-delays, replies, threshold marking and classes are not modelled here.
+within one instant. Time is whole picoseconds in Python ints. Rule 9 (bundles) is not modelled here.
 
 Where the text leaves a gap, this is the reading taken:
 
@@ -52,227 +51,116 @@ Flows
     flow with a greater sequence number was delivered before it (RFC 4737, section 3.3).
 17. `hops` counts the links that a packet has come over. `Packet.path` has an entry for every last bit that
     has left, so the last one may still be on its way.
+
+Marks, errors, failures
+18. A packet that is to be marked and carries a mark already counts as marked on that link, too.
+19. A packet that reaches a node which is down, or reaches a node corrupted, has not hopped.
+20. A node that fails while links that leave it are down already loses nothing to `node_down` there.
+21. The flow's own label stands in `Packet.label` of what is made at a node that is down.
+
+Answers
+22. Replies whose service ends at or after the end of the run are neither made nor counted as served.
+23. A time-out that is due when the sender has stopped changes nothing that could be seen.
+
+Trains
+24. The stop that may cut a train is one within the step in which its service starts. A train whose first
+    packet has left when a stop of a later step comes has left as a whole.
+25. A train counts as one entry for bit errors, as its packets for everything else: each packet of a train
+    that is delivered counts for latency, jitter and reordering, one after the other.
+26. What is cut off a train keeps the train's instant of creation, and takes the sequence number of its first
+    packet. If the contact's end cuts it off, it is dropped there even if the node fails at that instant; the
+    cause is `link_down`.
+27. The head instant by which a train's tail is shortened is that of its arrival at the node, also for a
+    train that waited or was handed back.
+28. A train in service at the end of the run has been in service until then. A train is delivered
+    (`Packet.time_ps`) when its head arrives; latency counts to `Packet.tail_ps`.
 """
 
 import heapq
-import itertools
 import math
-from collections import deque
-from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple
 
-from tests.reference.case import NONE, Case, check_case, ordered_changes
-
-CAUSES = (
-    "queue",
-    "no_route",
-    "link_down",
-    "hop_limit",
-    "bit_error",
-    "node_down",
-    "early",
-    "storage",
-    "expired",
+from tests.reference.arithmetic import (
+    BIT_ERROR,
+    BIT_PS_PER_BYTE,
+    INTERARRIVAL,
+    MASK_64,
+    PACKET_SIZE,
+    PHASE,
+    ceil_div,
+    delay_ps,
+    draw,
+    serialization_ps,
+    unit,
 )
-DELIVERED = "delivered"
-IN_FLIGHT = "in_flight"
+from tests.reference.case import NONE, Case, ordered_changes
+from tests.reference.case_checks import check_case
+from tests.reference.invariants import check_invariants
+from tests.reference.queues import Link, Service, WaitingList
+from tests.reference.results import (
+    CAUSES,
+    DELIVERED,
+    IN_FLIGHT,
+    FlowTotals,
+    Hop,
+    LinkTotals,
+    Packet,
+    Result,
+    fates,
+)
+from tests.reference.sources import (
+    entries_of_flow,
+    last_created_ps,
+    packets_of_flow,
+    shorten,
+)
+from tests.reference.transport import BulkReceiver, BulkSender, ServicePool, reply_sizes
 
-BIT_PS_PER_BYTE = 8 * 10**12
-"""Picoseconds that one byte takes at 1 bit/s."""
+__all__ = [
+    "BIT_PS_PER_BYTE",
+    "CAUSES",
+    "DELIVERED",
+    "INTERARRIVAL",
+    "IN_FLIGHT",
+    "MASK_64",
+    "PACKET_SIZE",
+    "PHASE",
+    "ceil_div",
+    "check_invariants",
+    "delay_ps",
+    "draw",
+    "fates",
+    "packets_of_flow",
+    "serialization_ps",
+    "simulate",
+    "unit",
+]
 
 
-# ---------------------------------------------------------------------------------------------------- results
+class Own(NamedTuple):
+    """An entry that a node is to make; ordered as it enters."""
 
-
-class Hop(NamedTuple):
-    """One link that a packet has left over."""
-
-    link: int
-    start_ps: int  # service starts
-    left_ps: int  # last bit leaves
-    arrival_ps: int  # last bit arrives, perhaps after the end of the run
-
-
-@dataclass(eq=False)
-class Packet:
-    """One packet and what became of it."""
-
-    flow: int
-    sequence: int
-    sent_ps: int
+    time_ps: int
+    row: int  # of its flow
+    begun_ps: int  # when the service of the request began, for a reply
+    order: int
     size: int
-    label: int
-    hop_limit: int  # what is left of it
-    outcome: str = IN_FLIGHT  # "delivered", a cause, or "in_flight"
-    time_ps: int = NONE  # of delivery or drop
-    node: int = NONE  # where it was delivered or dropped, or (in flight) where it waits or which it left last
-    link: int = NONE  # where it was dropped, or (in flight) what it waits for or travels on
-    hops: int = 0
-    handed_back: int = 0  # times
-    path: list[Hop] = field(default_factory=list)
+    count: int
+    tail_ps: int
+    sequence: int | None  # None: the next of the flow
+    created_ps: int
 
 
-@dataclass
-class LinkTotals:
-    """What happened on one link during the run."""
+class Arrival(NamedTuple):
+    """An entry that is to reach a node; ordered as it is looked at."""
 
-    packets: int = 0
-    bytes: int = 0
-    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0))
-    queue_max_bytes: int = 0
-    busy_ps: int = 0
-
-
-@dataclass
-class FlowTotals:
-    """What happened to one flow during the run; latency is that of delivered packets, None without any."""
-
-    sent: int = 0
-    delivered: int = 0
-    in_flight: int = 0
-    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0))
-    bytes_sent: int = 0
-    bytes_delivered: int = 0
-    latency_min_ps: int | None = None
-    latency_max_ps: int | None = None
-    latency_sum_ps: int = 0
-    jitter_ps: float = 0.0
-    reordered: int = 0
-    hops_sum: int = 0  # of delivered packets
-    last_latency_ps: int | None = None
-    next_expected: int = 0  # one more than the greatest sequence number delivered
-
-
-@dataclass
-class Result:
-    """All packets, and the totals per link and per flow."""
-
-    packets: dict[tuple[int, int], Packet]  # by (flow, sequence)
-    links: list[LinkTotals]
-    flows: list[FlowTotals]
-
-
-# ------------------------------------------------------------------------------------------ times and numbers
-
-
-def ceil_div(dividend, divisor):
-    """Quotient of whole numbers, rounded up."""
-    return -(-dividend // divisor)
-
-
-def serialization_ps(size, framing_bytes, rate_bps):
-    """Rule 4: how long a packet is in service."""
-    return max(1, ceil_div((size + framing_bytes) * BIT_PS_PER_BYTE, rate_bps))
-
-
-def delay_ps(case, link, left_ps):
-    """Rule 5: propagation delay of a last bit that leaves at `left_ps`."""
-    for step in case.steps:
-        if step.t0_ps < left_ps <= step.t1_ps:
-            d0 = step.delay_start_ps[link]
-            d1 = step.delay_end_ps[link]
-            share = float(left_ps - step.t0_ps) / float(step.t1_ps - step.t0_ps)
-            return math.floor(float(d0) + float(d1 - d0) * share)
-    raise ValueError(f"no step covers {left_ps} ps")
-
-
-INTERARRIVAL, PACKET_SIZE, PHASE = 1, 2, 3
-"""Purposes of random numbers."""
-
-MASK_64 = 2**64 - 1
-
-
-def draw(seed, purpose, row, counter):
-    """Rule 7: a random number of 64 bits that depends on nothing but its four arguments."""
-    x = (
-        seed * 0x9E3779B97F4A7C15
-        + purpose * 0xBF58476D1CE4E5B9
-        + row * 0x94D049BB133111EB
-        + counter * 0xD6E8FEB86659FD93
-    )
-    x &= MASK_64
-    for _ in range(2):  # the finalizer of splitmix64, twice
-        x ^= x >> 30
-        x = (x * 0xBF58476D1CE4E5B9) & MASK_64
-        x ^= x >> 27
-        x = (x * 0x94D049BB133111EB) & MASK_64
-        x ^= x >> 31
-    return x
-
-
-def unit(x):
-    """A number above 0, and below 1 up to rounding, from 64 random bits."""
-    return (float(x >> 11) + 0.5) * 2.0**-53
-
-
-def packet_size(case, row, sequence):
-    """Size of one packet of a constant or Poisson flow."""
-    sizes = case.flows[row].sizes
-    if len(sizes) == 1:
-        return sizes[0][0]
-    chosen = unit(draw(case.seed, PACKET_SIZE, row, sequence)) * sum(weight for _, weight in sizes)
-    cumulative = 0
-    for size, weight in sizes:
-        cumulative += weight
-        if cumulative > chosen:
-            return size
-    return sizes[-1][0]
-
-
-def packets_of_flow(case, row):
-    """(time_ps, size) of a flow's packets in sequence, whatever its stop; endless unless a script."""
-    flow = case.flows[row]
-    if flow.kind == "script":
-        yield from flow.script
-        return
-    start_ps = flow.start_ps + flow.phase_ps
-    sequence = 0
-    if flow.kind == "constant":  # rule 7
-        sent_bytes = 0
-        while True:
-            size = packet_size(case, row, sequence)
-            yield start_ps + ceil_div(sent_bytes * BIT_PS_PER_BYTE, flow.rate_bps), size
-            sent_bytes += size
-            sequence += 1
-    if flow.kind == "poisson":
-        mean_size = sum(size * weight for size, weight in flow.sizes) / sum(
-            weight for _, weight in flow.sizes
-        )
-        mean_ps = mean_size * 8e12 / flow.rate_bps
-        time_ps = start_ps
-        while True:
-            gap = -math.log(unit(draw(case.seed, INTERARRIVAL, row, sequence))) * mean_ps
-            time_ps += max(1, math.floor(gap + 0.5))
-            yield time_ps, packet_size(case, row, sequence)
-            sequence += 1
-    raise ValueError(f"unknown kind of flow {flow.kind!r}")
-
-
-# ---------------------------------------------------------------------------------------------- the simulator
-
-
-@dataclass(eq=False)
-class Service:
-    """A packet that a transmitter is sending."""
-
+    time_ps: int
+    sender: int
+    link: int
+    order: int
     packet: Packet
-    start_ps: int
-    left_ps: int
-
-
-@dataclass(eq=False)
-class Link:
-    """The sending end of one directed link."""
-
-    is_up: bool = False
-    rate_bps: int = 0
-    in_service: Service | None = None
-    waiting: deque[Packet] = field(default_factory=deque)  # the packet in service is not waiting (rule 3)
-    last_arrival_ps: int = 0  # of the packet ahead, kept across contacts
-
-    @property
-    def waiting_bytes(self):
-        return sum(packet.size for packet in self.waiting)
+    is_corrupted: bool
 
 
 class Simulation:
@@ -281,14 +169,18 @@ class Simulation:
     def __init__(self, case: Case):
         check_case(case)
         self.case = case
-        self.links = [Link() for _ in case.link_from]
+        self.links = [
+            Link([WaitingList(case, link) for _ in range(case.classes[link])]) for link in range(case.n_links)
+        ]
+        self.is_down = [False] * case.n_nodes
         self.table = [None] * case.n_nodes  # in force at each node
         self.packets = {}
         self.link_totals = [LinkTotals() for _ in case.link_from]
         self.flow_totals = [FlowTotals() for _ in case.flows]
-        self.order = 0  # of events pushed, so that a heap never compares packets
+        self.order = count()  # of events pushed, so that a heap never compares packets
 
         # What is to happen: heaps whose entries start with the time, then rule 1's order within an instant.
+        self.node_changes = sorted(case.node_changes)
         self.changes = [(change[0], order, change) for order, change in enumerate(ordered_changes(case))]
         self.switches = sorted(
             (table.switch_ps[node], order, node)
@@ -296,29 +188,54 @@ class Simulation:
             for node in range(case.n_nodes)
         )
         self.departures = []  # (time_ps, order, link, Service)
-        self.arrivals = []  # (time_ps, sending node, link, order, Packet)
-        self.own_packets = []  # (time_ps, flow, size)
-        self.sources = [packets_of_flow(case, row) for row in range(len(case.flows))]
-        for row in range(len(case.flows)):
+        self.arrivals = []
+        self.own_packets = []
+
+        # Flows by kind. Acknowledgements and replies come about when what they answer is delivered.
+        rows = {
+            kind: [row for row, flow in enumerate(case.flows) if flow.kind == kind]
+            for kind in ("bulk", "ack", "reply")
+        }
+        self.senders = {row: BulkSender(case.flows[row], case.end_ps) for row in rows["bulk"]}
+        self.receivers = {row: BulkReceiver(case.flows[row]) for row in rows["bulk"]}
+        self.acknowledges = {case.flows[row].reply: row for row in rows["bulk"]}
+        self.pools = [ServicePool(case, pool) for pool in case.pools]
+        answering = {row for kind in rows.values() for row in kind}
+        self.sources = {
+            row: entries_of_flow(case, row) for row in range(len(case.flows)) if row not in answering
+        }
+        for row in self.sources:
             self.await_next_of_flow(row)
 
     def run(self):
         """All instants before the end, in order; then the last bits that leave at the end."""
-        heaps = (self.departures, self.changes, self.switches, self.arrivals, self.own_packets)
-        while any(heaps):
-            now_ps = min(heap[0][0] for heap in heaps if heap)
+        heaps = (
+            self.departures,
+            self.node_changes,
+            self.changes,
+            self.switches,
+            self.arrivals,
+            self.own_packets,
+        )
+        now_ps = -1
+        while True:
+            times = [heap[0][0] for heap in heaps if heap]
+            times += [sender.next_ps(now_ps) for sender in self.senders.values()]
+            now_ps = min(times, default=self.case.end_ps)
             if now_ps >= self.case.end_ps:
                 break
             freed = self.let_last_bits_leave(now_ps)  # (a)
+            self.change_nodes(now_ps)  # (b)
             handed_back = self.change_links(now_ps)  # (b)
             self.switch_tables(now_ps)  # (b)
             self.take_back(handed_back, now_ps)  # (c)
             self.serve_waiting(freed, now_ps)  # (d)
             self.receive_arrivals(now_ps)  # (e)
+            self.let_senders_act(now_ps)  # (f)
             self.send_own_packets(now_ps)  # (f)
         self.let_last_bits_leave(self.case.end_ps)
         self.count_what_is_left()
-        return Result(self.packets, self.link_totals, self.flow_totals)
+        return Result(self.packets, self.link_totals, self.flow_totals, [pool.totals for pool in self.pools])
 
     # -- the six phases of an instant (rule 1)
 
@@ -330,21 +247,20 @@ class Simulation:
             link = self.links[link_id]
             if link.in_service is not service:
                 continue  # it stayed behind when the link stopped
-            link.in_service = None
+            if not service.head_has_left:
+                self.let_head_leave(link_id, service)
+            if service.left_ps > now_ps:  # of a train only the first packet has left
+                heapq.heappush(self.departures, (service.left_ps, next(self.order), link_id, service))
+                continue
+            self.stop_service(link_id, now_ps)
             freed.append(link_id)
-            totals = self.link_totals[link_id]
-            totals.packets += 1
-            totals.bytes += service.packet.size
-            totals.busy_ps += now_ps - service.start_ps
-            # Rule 5: after the range's light time, never before the packet ahead of it.
-            arrival_ps = max(now_ps + delay_ps(self.case, link_id, now_ps), link.last_arrival_ps)
-            link.last_arrival_ps = arrival_ps
-            service.packet.path.append(Hop(link_id, service.start_ps, now_ps, arrival_ps))
-            self.order += 1
-            heapq.heappush(
-                self.arrivals, (arrival_ps, self.case.link_from[link_id], link_id, self.order, service.packet)
-            )
         return freed
+
+    def change_nodes(self, now_ps):
+        """(b) Nodes fail and come back."""
+        while self.node_changes and self.node_changes[0][0] == now_ps:
+            _, node, kind = heapq.heappop(self.node_changes)
+            self.is_down[node] = kind == "down"
 
     def change_links(self, now_ps):
         """(b) Links stop, start, change rate. Returns the packets handed back: by link id, queue order."""
@@ -353,18 +269,19 @@ class Simulation:
             _, _, (_, link_id, kind, rate_bps) = heapq.heappop(self.changes)
             link = self.links[link_id]
             if kind == "stop":  # rule 4: the packet in service and all that wait stay behind
-                stayed_behind = list(link.waiting)
-                link.waiting.clear()
+                stayed_behind = link.give_up_waiting()
                 if link.in_service is not None:
-                    stayed_behind.insert(0, link.in_service.packet)
-                    self.link_totals[link_id].busy_ps += now_ps - link.in_service.start_ps
-                    link.in_service = None
+                    if not link.in_service.head_has_left:
+                        stayed_behind.insert(0, link.in_service.packet)
+                    self.stop_service(link_id, now_ps)
                 link.is_up = False
-                if self.case.on_link_down == "reroute":
-                    handed_back.extend(stayed_behind)
-                else:
+                node = self.case.link_from[link_id]
+                if self.is_down[node] or self.case.on_link_down == "drop":
+                    cause = "node_down" if self.is_down[node] else "link_down"
                     for packet in stayed_behind:
-                        self.drop(packet, "link_down", now_ps, self.case.link_from[link_id], link_id)
+                        self.drop(packet, cause, now_ps, node, link_id)
+                else:
+                    handed_back.extend(stayed_behind)
             elif kind == "start":
                 link.is_up = True
                 link.rate_bps = rate_bps
@@ -388,47 +305,118 @@ class Simulation:
         """(d) Free transmitters take the next packet. Only those freed in (a) can have packets waiting."""
         for link_id in freed:
             link = self.links[link_id]
-            if link.in_service is None and link.waiting:
-                self.serve(link_id, link.waiting.popleft(), now_ps)
+            if link.in_service is None and link.has_waiting:
+                packet, dropped, n_marked = link.take(now_ps)
+                for lost in dropped:
+                    self.drop(lost, "early", now_ps, self.case.link_from[link_id], link_id)
+                self.link_totals[link_id].marked += n_marked
+                self.serve(link_id, packet, now_ps)
 
     def receive_arrivals(self, now_ps):
         """(e) Arrivals, by the sending node's row, then link id; rule 2."""
-        while self.arrivals and self.arrivals[0][0] == now_ps:
-            _, _, link_id, _, packet = heapq.heappop(self.arrivals)
+        while self.arrivals and self.arrivals[0].time_ps == now_ps:
+            _, _, link_id, _, packet, is_corrupted = heapq.heappop(self.arrivals)
             node = self.case.link_to[link_id]
-            packet.hops += 1
-            if node == self.case.flows[packet.flow].destination:
-                self.deliver(packet, now_ps, node)
+            packet.head_ps = now_ps
+            if self.is_down[node]:
+                self.drop(packet, "node_down", now_ps, node, NONE)
                 continue
+            if is_corrupted:
+                self.drop(packet, "bit_error", now_ps, node, link_id)
+                continue
+            if node == self.case.flows[packet.flow].destination:
+                if packet.tail_ps < self.case.end_ps:  # else a train whose last packet is still on its way
+                    self.deliver(packet, now_ps, node)
+                continue
+            packet.hops += 1
             packet.hop_limit -= 1
             if packet.hop_limit == 0:
                 self.drop(packet, "hop_limit", now_ps, node, NONE)
                 continue
             self.forward(packet, node, now_ps)
 
+    def let_senders_act(self, now_ps):
+        """(f) Time-outs of bulk transfers, and the segments that they send at this instant."""
+        for row, sender in self.senders.items():
+            segment = sender.act(now_ps)
+            if segment is not None:
+                self.push_own(now_ps, row, sender.segment_bytes(segment), sequence=segment)
+
     def send_own_packets(self, now_ps):
         """(f) The nodes' own packets, by flow row."""
-        while self.own_packets and self.own_packets[0][0] == now_ps:
-            _, row, size = heapq.heappop(self.own_packets)
-            self.await_next_of_flow(row)
-            flow = self.case.flows[row]
-            totals = self.flow_totals[row]
-            table = self.table[flow.source]
-            label = table.label_of_flow[row] if table and table.label_of_flow else flow.label
-            packet = Packet(row, totals.sent, now_ps, size, label, flow.hop_limit)
-            self.packets[row, totals.sent] = packet
-            totals.sent += 1
-            totals.bytes_sent += size
-            self.forward(packet, flow.source, now_ps)
+        while self.own_packets and self.own_packets[0].time_ps == now_ps:
+            own = heapq.heappop(self.own_packets)
+            if own.row in self.sources:
+                self.await_next_of_flow(own.row)
+            packet = self.make_packet(own)
+            node = self.case.flows[own.row].source
+            if self.is_down[node]:
+                self.drop(packet, "node_down", now_ps, node, NONE)
+                continue
+            table = self.table[node]
+            if table and table.label_of_flow:
+                packet.label = table.label_of_flow[own.row]
+            self.forward(packet, node, now_ps)
 
-    # -- what the phases are made of
+    # -- packets come to be
 
     def await_next_of_flow(self, row):
-        """Note when the flow makes its next packet, if it does."""
-        flow = self.case.flows[row]
-        time_ps, size = next(self.sources[row], (flow.stop_ps, 0))
-        if time_ps < flow.stop_ps:
-            heapq.heappush(self.own_packets, (time_ps, row, size))
+        """Note when the flow makes its next packet or train, if it does."""
+        entry = next(self.sources[row], None)
+        if entry is not None:
+            self.push_own(*entry[:1], row, *entry[1:])
+
+    def push_own(
+        self, time_ps, row, size, n_packets=1, tail_ps=None, *, begun_ps=0, sequence=None, created_ps=None
+    ):
+        """Note what a node is to make; unless something else is said, it is created when it enters."""
+        tail_ps = time_ps if tail_ps is None else tail_ps
+        created_ps = time_ps if created_ps is None else created_ps
+        own = Own(time_ps, row, begun_ps, next(self.order), size, n_packets, tail_ps, sequence, created_ps)
+        heapq.heappush(self.own_packets, own)
+
+    def make_packet(self, own):
+        """The packet or train that enters at its source now."""
+        flow = self.case.flows[own.row]
+        totals = self.flow_totals[own.row]
+        packet = Packet(
+            own.row,
+            totals.sent if own.sequence is None else own.sequence,
+            own.time_ps,
+            own.size,
+            flow.label,
+            flow.hop_limit,
+            own.created_ps,
+            traffic_class=flow.traffic_class,
+            ect=flow.ecn,
+            count=own.count,
+            head_ps=own.time_ps,
+            tail_ps=own.tail_ps,
+        )
+        self.register(packet)
+        totals.sent += packet.count
+        totals.bytes_sent += packet.bytes
+        return packet
+
+    def register(self, packet):
+        """Keep a packet for the result; a sequence number may come again."""
+        key = packet.flow, packet.sequence
+        times = 0
+        while key in self.packets:
+            times += 1
+            key = packet.flow, packet.sequence, times
+        self.packets[key] = packet
+
+    def split(self, packet, n_kept):
+        """Cut packets off a train's tail, which become an entry of their own."""
+        cut_off = Packet(**{**vars(packet), "path": list(packet.path), "tails": list(packet.tails)})
+        cut_off.sequence += n_kept
+        cut_off.count -= n_kept
+        self.register(cut_off)
+        shorten(packet, n_kept)
+        return cut_off
+
+    # -- what the phases are made of
 
     def forward(self, packet, node, now_ps):
         """Rule 2: the table in force at the node gives the outgoing link."""
@@ -442,67 +430,135 @@ class Simulation:
             self.offer(packet, link_id, now_ps)
 
     def offer(self, packet, link_id, now_ps):
-        """Rule 3: the packet is served at once, waits, or is dropped."""
+        """Rule 3: the packet is served at once, waits, or is dropped; of a train, what does not fit."""
         link = self.links[link_id]
-        packet.node = self.case.link_from[link_id]
+        node = self.case.link_from[link_id]
+        packet.node = node
         packet.link = link_id
-        if link.in_service is None and not link.waiting:
+        if link.is_idle:
             self.serve(link_id, packet, now_ps)
             return
-        has_room = (
-            len(link.waiting) + 1 <= self.case.queue_packets[link_id]
-            and link.waiting_bytes + packet.size <= self.case.queue_bytes[link_id]
-        )
-        if not has_room:
-            self.drop(packet, "queue", now_ps, self.case.link_from[link_id], link_id)
-            return
-        link.waiting.append(packet)
-        totals = self.link_totals[link_id]
-        totals.queue_max_bytes = max(totals.queue_max_bytes, link.waiting_bytes)
+        waiting = link.list_of(packet)
+        fitting = waiting.room_for(packet)
+        if fitting < packet.count:
+            refused = self.split(packet, fitting) if fitting else packet
+            self.drop(refused, "queue", now_ps, node, link_id)
+        if fitting:
+            totals = self.link_totals[link_id]
+            totals.marked += waiting.join(packet, now_ps)
+            totals.queue_max_bytes = max(totals.queue_max_bytes, link.waiting_bytes)
 
     def serve(self, link_id, packet, now_ps):
         """Rule 4: serialization starts, with the rate of this instant."""
         link = self.links[link_id]
-        left_ps = now_ps + serialization_ps(packet.size, self.case.framing_bytes, link.rate_bps)
-        link.in_service = Service(packet, now_ps, left_ps)
-        self.order += 1
-        heapq.heappush(self.departures, (left_ps, self.order, link_id, link.in_service))
+        one_ps = serialization_ps(packet.size, self.case.framing_bytes, link.rate_bps)
+        head_left_ps = now_ps + one_ps
+        left_ps = max(now_ps + packet.count * one_ps, packet.tail_ps + one_ps)
+        n_leaving = packet.count
+        stop_ps = self.known_stop_ps(link_id, now_ps) if packet.count > 1 else None
+        if stop_ps is not None and head_left_ps <= stop_ps < left_ps:
+            n_leaving = 1 + (packet.count - 1) * (stop_ps - head_left_ps) // (left_ps - head_left_ps)
+            left_ps = stop_ps
+        link.in_service = Service(packet, now_ps, head_left_ps, left_ps, n_leaving)
+        heapq.heappush(self.departures, (head_left_ps, next(self.order), link_id, link.in_service))
+
+    def known_stop_ps(self, link_id, now_ps):
+        """When the link stops next, if that is within the step of this instant, else None."""
+        step_end_ps = next(step.t1_ps for step in self.case.steps if step.t0_ps <= now_ps < step.t1_ps)
+        stops = [time_ps for time_ps, link, kind, _ in self.case.changes if (link, kind) == (link_id, "stop")]
+        return min((time_ps for time_ps in stops if now_ps < time_ps < step_end_ps), default=None)
+
+    def let_head_leave(self, link_id, service):
+        """The last bit of a packet, or of a train's first, has left; what will not make it is cut off."""
+        link, packet = self.links[link_id], service.packet
+        service.head_has_left = True
+        if service.n_leaving < packet.count:
+            service.cut_off = self.split(packet, service.n_leaving)
+        totals = self.link_totals[link_id]
+        totals.packets += packet.count
+        totals.bytes += packet.bytes
+        # Rule 5: after the range's light time, never before the packet ahead of it.
+        arrival_ps = max(self.light_reaches_ps(link_id, service.head_left_ps), link.last_arrival_ps)
+        tail_arrival_ps = max(self.light_reaches_ps(link_id, service.left_ps), arrival_ps)
+        link.last_arrival_ps = tail_arrival_ps
+        packet.path.append(Hop(link_id, service.start_ps, service.head_left_ps, arrival_ps))
+        packet.tails.append((service.left_ps, tail_arrival_ps))
+        is_corrupted = self.draw_bit_error(link_id, packet)
+        link.n_left += 1
+        processing_ps = self.case.processing_ps[self.case.link_to[link_id]]
+        packet.tail_ps = tail_arrival_ps + processing_ps
+        arrival = Arrival(
+            arrival_ps + processing_ps,
+            self.case.link_from[link_id],
+            link_id,
+            next(self.order),
+            packet,
+            is_corrupted,
+        )
+        heapq.heappush(self.arrivals, arrival)
+
+    def light_reaches_ps(self, link_id, left_ps):
+        """When a last bit that leaves then arrives; beyond the steps, and so the run, it does not matter."""
+        if left_ps > self.case.steps[-1].t1_ps:
+            return left_ps
+        return left_ps + delay_ps(self.case, link_id, left_ps)
+
+    def draw_bit_error(self, link_id, packet):
+        """Whether a packet, or any of a train, is corrupted on a link."""
+        rate = self.case.bit_error_rate[link_id]
+        if rate == 0.0:
+            return False
+        bits = float((packet.size + self.case.framing_bytes) * 8 * packet.count)
+        chance = -math.expm1(-(bits * -math.log1p(-rate)))
+        return unit(draw(self.case.seed, BIT_ERROR, link_id, self.links[link_id].n_left)) < chance
+
+    def stop_service(self, link_id, now_ps):
+        """The transmitter is free; what a train has lost to the end of the contact is dropped by then."""
+        link = self.links[link_id]
+        service, link.in_service = link.in_service, None
+        self.link_totals[link_id].busy_ps += now_ps - service.start_ps
+        if service.cut_off is not None and now_ps < self.case.end_ps:
+            self.drop(service.cut_off, "link_down", now_ps, self.case.link_from[link_id], link_id)
 
     def deliver(self, packet, now_ps, node):
-        """The packet has reached its destination."""
+        """The packet has reached its destination, where something may answer it."""
         packet.outcome, packet.time_ps, packet.node, packet.link = DELIVERED, now_ps, node, NONE
+        packet.hops += 1
+        flow = self.case.flows[packet.flow]
         totals = self.flow_totals[packet.flow]
-        latency_ps = now_ps - packet.sent_ps
-        totals.delivered += 1
-        totals.bytes_delivered += packet.size
-        totals.hops_sum += packet.hops
-        totals.latency_sum_ps += latency_ps
-        if totals.last_latency_ps is None:
-            totals.latency_min_ps = totals.latency_max_ps = latency_ps
-        else:
-            totals.latency_min_ps = min(totals.latency_min_ps, latency_ps)
-            totals.latency_max_ps = max(totals.latency_max_ps, latency_ps)
-            # RFC 3550, section 6.4.1: D is the difference of two successive packets' transit times.
-            totals.jitter_ps += (float(abs(latency_ps - totals.last_latency_ps)) - totals.jitter_ps) / 16.0
-        totals.last_latency_ps = latency_ps
-        # RFC 4737, section 3.3.
-        if packet.sequence < totals.next_expected:
-            totals.reordered += 1
-        else:
-            totals.next_expected = packet.sequence + 1
+        totals.count_delivery(packet, packet.tail_ps - last_created_ps(flow, packet))
+        if flow.kind == "bulk":
+            self.receivers[packet.flow].receive(packet, totals, now_ps)
+            self.push_own(
+                now_ps,
+                flow.reply,
+                flow.reply_bytes,
+                sequence=packet.sequence,
+                created_ps=packet.created_ps,
+            )
+        elif flow.kind == "ack":
+            row = self.acknowledges[packet.flow]
+            self.senders[row].acknowledge(packet.sequence, packet.created_ps, now_ps)
+            self.flow_totals[row].done_ps = self.senders[row].done_ps
+        elif flow.pool != NONE:
+            service = self.pools[flow.pool].receive(packet, now_ps)
+            if service is not None:
+                begun_ps, end_ps = service
+                for size in reply_sizes(flow):
+                    self.push_own(end_ps, flow.reply, size, begun_ps=begun_ps, created_ps=packet.created_ps)
 
     def drop(self, packet, cause, now_ps, node, link_id):
         """The packet is lost at a node, and perhaps on a link."""
         packet.outcome, packet.time_ps, packet.node, packet.link = cause, now_ps, node, link_id
-        self.flow_totals[packet.flow].dropped[cause] += 1
+        self.flow_totals[packet.flow].dropped[cause] += packet.count
         if link_id != NONE:
-            self.link_totals[link_id].dropped[cause] += 1
+            self.link_totals[link_id].dropped[cause] += packet.count
 
     def count_what_is_left(self):
         """Packets in flight, and the time that packets in service have had so far."""
         for packet in self.packets.values():
             if packet.outcome == IN_FLIGHT:
-                self.flow_totals[packet.flow].in_flight += 1
+                self.flow_totals[packet.flow].in_flight += packet.count
         for link, totals in zip(self.links, self.link_totals, strict=True):
             if link.in_service is not None:
                 totals.busy_ps += self.case.end_ps - link.in_service.start_ps
@@ -511,124 +567,3 @@ class Simulation:
 def simulate(case: Case) -> Result:
     """Every packet's fate until `case.end_ps`."""
     return Simulation(case).run()
-
-
-# ------------------------------------------------------------------------------------------------- invariants
-
-
-def contacts_of(case, link):
-    """[start_ps, stop_ps, [(time_ps, rate_bps), ...]] of a link; an open end stops at None."""
-    contacts = []
-    for time_ps, changed, kind, rate_bps in ordered_changes(case):
-        if changed != link:
-            continue
-        if kind == "stop":
-            contacts[-1][1] = time_ps
-        elif kind == "start":
-            contacts.append([time_ps, None, [(time_ps, rate_bps)]])
-        else:
-            contacts[-1][2].append((time_ps, rate_bps))
-    return contacts
-
-
-def check_invariants(case, result):
-    """Raise AssertionError unless what the simulator says happened could have happened.
-
-    Conservation per flow (rule 6), one packet in service at a time per link, service within one contact and
-    of the right length, FIFO per link, light time, paths without gaps, hop limits, and totals that agree with
-    the packets. Looks at the packets' paths alone, not at how they were found.
-    """
-    for row, flow in enumerate(case.flows):
-        check_flow(case, row, flow, result)
-    hops_of_link = [[] for _ in case.link_from]
-    for packet in result.packets.values():
-        check_path(case, packet)
-        ready_ps = packet.sent_ps
-        for hop in packet.path:
-            hops_of_link[hop.link].append((hop, packet, ready_ps))
-            ready_ps = hop.arrival_ps
-    for link, hops in enumerate(hops_of_link):
-        check_link(case, link, sorted(hops, key=lambda entry: entry[0].start_ps), result)
-
-
-def check_flow(case, row, flow, result):
-    """Conservation, and the latency of delivered packets."""
-    packets = [packet for packet in result.packets.values() if packet.flow == row]
-    totals = result.flows[row]
-    assert [packet.sequence for packet in packets] == list(range(totals.sent))
-    outcomes = [packet.outcome for packet in packets]
-    assert outcomes.count(DELIVERED) == totals.delivered
-    assert outcomes.count(IN_FLIGHT) == totals.in_flight
-    assert {cause: outcomes.count(cause) for cause in CAUSES} == totals.dropped
-    assert totals.sent == totals.delivered + totals.in_flight + sum(totals.dropped.values())
-    times = [packet.sent_ps for packet in packets]
-    assert times == sorted(times)
-    assert all(flow.start_ps <= time_ps < min(flow.stop_ps, case.end_ps) for time_ps in times)
-    latencies = [packet.time_ps - packet.sent_ps for packet in packets if packet.outcome == DELIVERED]
-    assert sum(latencies) == totals.latency_sum_ps
-    assert min(latencies, default=None) == totals.latency_min_ps
-    assert max(latencies, default=None) == totals.latency_max_ps
-
-
-def check_path(case, packet):
-    """A packet is at one place at a time, moves from node to node, and within its hop limit."""
-    flow = case.flows[packet.flow]
-    node, ready_ps = flow.source, packet.sent_ps
-    for hop in packet.path:
-        assert case.link_from[hop.link] == node
-        assert ready_ps <= hop.start_ps < hop.left_ps <= min(hop.arrival_ps, case.end_ps)
-        node, ready_ps = case.link_to[hop.link], hop.arrival_ps
-    assert packet.hops <= len(packet.path) <= packet.hops + 1
-    assert packet.hops <= flow.hop_limit
-    if packet.outcome == DELIVERED:
-        assert node == packet.node == flow.destination
-        assert packet.time_ps == ready_ps < case.end_ps
-    elif packet.outcome == IN_FLIGHT:
-        assert packet.time_ps == NONE
-        assert packet.hops == len(packet.path) or ready_ps >= case.end_ps
-    else:
-        assert node == packet.node
-        assert ready_ps <= packet.time_ps < case.end_ps
-    if packet.outcome == "hop_limit":
-        assert packet.hops == flow.hop_limit
-    on_the_way = [case.link_to[hop.link] for hop in packet.path[:-1]]
-    assert flow.destination not in on_the_way
-
-
-def check_link(case, link, hops, result):
-    """One packet in service at a time, within a contact, as long as due; first in, first out; light time."""
-    contacts = contacts_of(case, link)
-    for hop, packet, _ in hops:
-        holding = [
-            contact
-            for contact in contacts
-            if contact[0] <= hop.start_ps and (contact[1] is None or hop.left_ps <= contact[1])
-        ]
-        assert len(holding) == 1
-        rate_bps = [rate for time_ps, rate in holding[0][2] if time_ps <= hop.start_ps][-1]
-        bits = (packet.size + case.framing_bytes) * 8
-        assert (
-            (hop.left_ps - hop.start_ps) * rate_bps
-            >= bits * 10**12
-            > (hop.left_ps - hop.start_ps - 1) * rate_bps
-        )
-        step = next(step for step in case.steps if step.t0_ps < hop.left_ps <= step.t1_ps)
-        assert hop.arrival_ps - hop.left_ps >= min(step.delay_start_ps[link], step.delay_end_ps[link])
-    for (before, _, _), (after, _, _) in itertools.pairwise(hops):
-        assert before.left_ps <= after.start_ps
-        assert before.arrival_ps <= after.arrival_ps
-    # When a packet that was handed back joined its next queue is not in its path.
-    joined = [ready_ps for _, packet, ready_ps in hops if packet.handed_back == 0]
-    assert joined == sorted(joined)
-    totals = result.links[link]
-    assert totals.packets == len(hops)
-    assert totals.bytes == sum(packet.size for _, packet, _ in hops)
-    served_ps = sum(hop.left_ps - hop.start_ps for hop, _, _ in hops)
-    assert served_ps <= totals.busy_ps <= case.end_ps
-    assert totals.queue_max_bytes <= max(0, case.queue_bytes[link])
-    lost = [
-        packet.outcome
-        for packet in result.packets.values()
-        if packet.outcome in CAUSES and packet.link == link
-    ]
-    assert {cause: lost.count(cause) for cause in CAUSES} == totals.dropped

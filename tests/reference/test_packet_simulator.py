@@ -1,28 +1,18 @@
-"""The reference simulator against cases worked by pencil, exact fractions, and what holds in any network."""
+"""The reference simulator against cases worked by pencil: packets of one class in drop-tail queues.
 
-import itertools
-import math
-import random
+Other files of pencil cases import what makes a network here, and `run`, which looks `simulate` up here.
+"""
+
 from dataclasses import replace
-from fractions import Fraction
 
-import numpy as np
-import pytest
-
-from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table, check_case
-from tests.reference.cases import FLAVOURS, random_case
+from tests.reference.case import NONE, UNLIMITED, Case, Flow, Step, Table
 from tests.reference.packet_simulator import (
-    CAUSES,
     DELIVERED,
     IN_FLIGHT,
-    PACKET_SIZE,
     check_invariants,
     delay_ps,
-    draw,
-    packets_of_flow,
     serialization_ps,
     simulate,
-    unit,
 )
 
 # At this rate a byte takes one picosecond, so that sizes read as times.
@@ -487,155 +477,3 @@ def test_nothing_is_made_at_the_stop_of_a_flow_or_the_end_of_the_run():
     flow = script(0, 1, (0, 1), (10, 1), (20, 1), (30, 1), stop_ps=20)
     assert len(fates(network([(0, 1, 0)], [flow]))) == 2
     assert len(fates(network([(0, 1, 0)], [replace(flow, stop_ps=UNLIMITED)], end_ps=30))) == 3
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_run_that_ends_earlier_has_the_same_packets_up_to_then(flavour):
-    rng = random.Random(f"ends/{flavour}")
-    case = random_case(rng, flavour)
-    whole = simulate(case)
-    for _ in range(3):
-        end_ps = rng.randint(1, case.end_ps)
-        part = run(replace(case, end_ps=end_ps))
-        made = {key: packet for key, packet in whole.packets.items() if packet.sent_ps < end_ps}
-        assert part.packets.keys() == made.keys()
-        for key, packet in made.items():
-            ended = packet.outcome != IN_FLIGHT and packet.time_ps < end_ps
-            expected = (packet.outcome, packet.time_ps) if ended else (IN_FLIGHT, NONE)
-            assert (part.packets[key].outcome, part.packets[key].time_ps) == expected
-            assert part.packets[key].path == [hop for hop in packet.path if hop.left_ps <= end_ps]
-
-
-# ------------------------------------------------------------------------------------------- flows and chance
-
-
-def test_constant_rate_has_no_drift():
-    for rate_bps, size in ((7, 1500), (123_456_789, 1501), (10**12 - 3, 64), (1_600_000_000_000, 65_536)):
-        flow = Flow(0, 1, "constant", rate_bps=rate_bps, sizes=((size, 1),), start_ps=1000, phase_ps=17)
-        case = network([(0, 1, 0)], [flow])
-        for k, (time_ps, made) in enumerate(itertools.islice(packets_of_flow(case, 0), 5000)):
-            assert time_ps == 1017 + math.ceil(Fraction(k * size * 8 * 10**12, rate_bps))
-            assert made == size
-
-
-def test_constant_rate_of_a_packet_mix_spaces_packets_by_the_size_of_those_before():
-    flow = Flow(0, 1, "constant", rate_bps=999_999_937, sizes=((40, 7), (576, 4), (1500, 1)))
-    packets = list(itertools.islice(packets_of_flow(network([(0, 1, 0)], [flow]), 0), 3000))
-    before = [0, *itertools.accumulate(size for _, size in packets[:-1])]
-    assert [time_ps for time_ps, _ in packets] == [
-        math.ceil(Fraction(sent * 8 * 10**12, flow.rate_bps)) for sent in before
-    ]
-
-
-def test_packet_mix_has_the_shares_of_its_weights():
-    flow = Flow(0, 1, "constant", rate_bps=10**9, sizes=((40, 7), (576, 4), (1500, 1)))
-    n_packets = 12_000
-    sizes = [
-        size for _, size in itertools.islice(packets_of_flow(network([(0, 1, 0)], [flow]), 0), n_packets)
-    ]
-    for size, weight in flow.sizes:
-        share = weight / 12
-        # Five standard deviations of a binomial share.
-        assert abs(sizes.count(size) / n_packets - share) < 5 * math.sqrt(share * (1 - share) / n_packets)
-
-
-def test_poisson_gaps_have_the_mean_and_spread_of_an_exponential_distribution():
-    flow = Flow(0, 1, "poisson", rate_bps=10**9, sizes=((1000, 3), (200, 1)), start_ps=500)
-    n_packets = 20_000
-    times = [500] + [
-        time for time, _ in itertools.islice(packets_of_flow(network([(0, 1, 0)], [flow]), 0), n_packets)
-    ]
-    gaps = [after - before for before, after in itertools.pairwise(times)]
-    assert min(gaps) >= 1
-    mean_ps = 800 * 8 * 10**12 / 10**9
-    # Five standard errors: mean / sqrt(n) for the mean, 2 mean^2 sqrt(5 / n) for the second moment.
-    assert abs(sum(gaps) / n_packets - mean_ps) < 5 * mean_ps / math.sqrt(n_packets)
-    second_moment = sum(gap * gap for gap in gaps) / n_packets
-    assert abs(second_moment - 2 * mean_ps**2) < 5 * 2 * mean_ps**2 * math.sqrt(5 / n_packets)
-
-
-def test_random_numbers_are_even_and_differ_by_each_argument():
-    numbers = [draw(3, PACKET_SIZE, 5, counter) for counter in range(4096)]
-    assert len(set(numbers)) == 4096
-    assert all(0 <= number < 2**64 for number in numbers)
-    for bit in range(64):  # five standard deviations of 4096 coins: 160
-        assert abs(sum(number >> bit & 1 for number in numbers) - 2048) < 160
-    assert len({draw(*(9 if k == changed else 8 for k in range(4))) for changed in range(5)}) == 5
-    assert 0.0 < unit(0) < 1e-15 < unit(1 << 63) < 0.5000001
-    assert unit(2**64 - 1) == 1.0  # rounded up, see the module's docstring
-
-
-def test_other_flows_do_not_change_what_a_flow_draws():
-    mix = ((40, 1), (1500, 1))
-    flows = [
-        Flow(0, 1, "poisson", rate_bps=10**12, sizes=mix),
-        Flow(1, 0, "poisson", rate_bps=10**12, sizes=mix),
-    ]
-    one = network([(0, 1, 5), (1, 0, 5)], flows[:1])
-    two = network([(0, 1, 5), (1, 0, 5)], flows)
-    a, b, c = (
-        list(itertools.islice(packets_of_flow(case, row), 100))
-        for case, row in ((one, 0), (two, 0), (two, 1))
-    )
-    assert a == b != c
-
-
-# ----------------------------------------------------------------------------------------------- random cases
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_random_cases_keep_the_invariants(flavour):
-    rng = random.Random(f"invariants/{flavour}")
-    for _ in range(4):
-        case = random_case(rng, flavour)
-        check_invariants(case, simulate(case))
-
-
-def test_random_cases_are_decided_by_the_generator():
-    assert random_case(random.Random(5)) == random_case(random.Random(5))
-    assert random_case(np.random.default_rng(5), "ties") == random_case(np.random.default_rng(5), "ties")
-    assert random_case(random.Random(5), "ties") != random_case(random.Random(6), "ties")
-
-
-def test_random_cases_stay_within_64_bits():
-    rng = random.Random(3)
-    for flavour in FLAVOURS:
-        case = random_case(rng, flavour)
-        times = [case.end_ps, case.steps[-1].t1_ps]
-        times += [change[0] for change in case.changes]
-        times += [time_ps for table in case.tables for time_ps in table.switch_ps]
-        times += [time_ps for flow in case.flows for time_ps, _ in flow.script]
-        times += [hop.arrival_ps for packet in simulate(case).packets.values() for hop in packet.path]
-        assert all(type(time_ps) is int and 0 <= time_ps < 2**62 for time_ps in times)
-
-
-def test_random_cases_wait_and_drop_by_every_cause():
-    rng = random.Random(2)
-    results = [simulate(random_case(rng, flavour)) for flavour in FLAVOURS for _ in range(2)]
-    assert sum(any(link.queue_max_bytes for link in result.links) for result in results) > len(results) / 2
-    assert (
-        sum(any(sum(flow.dropped.values()) for flow in result.flows) for result in results) > len(results) / 2
-    )
-    for cause in ("queue", "no_route", "link_down", "hop_limit"):
-        assert any(flow.dropped[cause] for result in results for flow in result.flows)
-    assert all(cause in CAUSES for cause in results[0].flows[0].dropped)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"link_to": [0]},
-        {"changes": [(0, 0, "stop", 0)]},
-        {"changes": [(0, 0, "start", 1), (5, 0, "start", 1)]},
-        {"steps": [Step(0, 10, [5], [5])]},
-        {"tables": [Table([[NONE], [0]], [0, 0])]},
-        {"flows": [Flow(0, 0, "script")]},
-        {"flows": [Flow(0, 1, "script", script=((5, 1), (4, 1)))]},
-        {"on_link_down": "wait"},
-    ],
-)
-def test_case_that_means_nothing_is_refused(fault):
-    case = network([(0, 1, 5)], [script(0, 1, (0, 1))])
-    check_case(case)
-    with pytest.raises(ValueError):
-        check_case(replace(case, **fault))

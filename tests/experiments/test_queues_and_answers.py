@@ -108,7 +108,7 @@ def test_what_a_failure_took_is_sent_again(world):
     """Those sent at 72, 96, 120 and 144 ms."""
     done = world(
         more=table("backup", "bulk", total_bytes=15_000, rate_gbps=0.0005)
-        + fault(link=["Quito", "left"], at_s=0.05, repair_s=0.15, both_ways="false"),
+        + fault(link=["Quito", "left"], at_s=0.061, repair_s=0.15, both_ways="false"),
         sets=["flows.data.start_s=3.999"],
         **BEFORE,
     )

@@ -128,7 +128,7 @@ def test_a_failed_source_loses_its_own_packets(world):
 
 
 def test_what_waits_at_a_failed_satellite_is_lost_even_where_links_hand_it_back(world):
-    """A queue builds up before the link onwards, which is half as fast: two packets in 50 ms, beside the one in service."""
+    """A queue builds up before the link onwards, half as fast: two packets beside the one in service."""
     slow = plan(left_stop_s=1e9).replace(
         "left,Lima,0,1000000000.0,1000000", "left,Lima,0,1000000000.0,500000"
     )

@@ -170,7 +170,8 @@ def test_answers_are_the_same_on_any_number_of_threads(world):
         table("query", "request", requests_per_s=50.0, response_bytes=3000, service_s=0.01)
         + table("backup", "bulk", total_bytes=10**6, rate_gbps=0.0005)
         + table("bursts", "on-off", rate_gbps=0.0005, on_s=0.1, off_s=0.1, ecn="true")
-        + '[packets]\nqueue = "ecn-threshold"\necn_threshold_packets = 2\nclasses = 2\nbit_error_rate = 1e-6\n'
+        + '[packets]\nqueue = "ecn-threshold"\necn_threshold_packets = 2\n'
+        + "classes = 2\nbit_error_rate = 1e-6\n"
         + fault(nodes='["left", "right"]', mtbf_s=1.0, mttr_s=0.1)
         + '[observe]\nlinks_every_s = 0.1\ntrace_flows = "all"\nqueue_of = ["Quito", "left"]\n'
     )

@@ -17,26 +17,26 @@ from tests.experiments.test_feeding import QueuesByRule, Recorder, settings
 
 WORLDS = {
     "grid": worlds.grid_world(3),
-    "nearest": worlds.nearest_world(6),
+    "nearest": worlds.nearest_world(3, step_s=60.0),
     "guest": worlds.guest_world(4, "nearest"),
-    "shared": worlds.shared_world(6),
+    "shared": worlds.shared_world(6, step_s=60.0),
+    "shared too": worlds.shared_world(4, step_s=60.0),
 }
 SEED = 5
-STEPS = 10
+STEPS = 30
 
 
 def faults_in(world):
-    """Every terminal of every satellite fails now and then, and so do some satellites."""
+    """Every terminal of every satellite is failed half of the time, and so are some satellites."""
     named = []
     for group in world.satellites:
         count = sum(use.count for use in group.terminals)
         for node in world.group_rows(group.name):
             named += [(TERMINAL, node, index) for index in range(count)]
             named += [(NODE, node, NONE)] if node % 3 == 0 else []
-    mean_ps = 2.0 * STEPS * world.step_s * PS_PER_S
+    mean_ps = 0.5 * STEPS * world.step_s * PS_PER_S
     return [
-        Fault(*thing, mean_up_ps=mean_ps, mean_down_ps=0.2 * mean_ps, row=row)
-        for row, thing in enumerate(named)
+        Fault(*thing, mean_up_ps=mean_ps, mean_down_ps=mean_ps, row=row) for row, thing in enumerate(named)
     ]
 
 

@@ -65,9 +65,10 @@ def _table(title, classes):
 def _key(key):
     kind = key.kind
     required = key.default is REQUIRED
+    beside = () if key.beside is None else (key.beside_words,)
     return {
         "name": key.name,
-        "required": required or [*key.required_with, *(key.beside_words if key.needed else ())],
+        "required": required or [*key.required_with, *(beside if key.needed else ())],
         "default": None if required or _is_table(key.default) else as_plain(key.default),
         "unit": unit_of(kind),
         "low": getattr(kind, "low", None),
@@ -75,7 +76,7 @@ def _key(key):
         "high": getattr(kind, "high", None),
         "below": getattr(kind, "below", None),
         "choices": list(getattr(kind, "choices", ())),
-        "goes_with": [*key.only, *key.beside_words],
+        "goes_with": [*key.only, *beside],
         "is": kind.words(),
         "help": key.help,
     }

@@ -51,11 +51,9 @@ class Key:
 
     @property
     def beside_words(self):
-        """What the other key must say, as `kind = "bulk"`, one text for each value; empty if nothing."""
-        if self.beside is None:
-            return ()
+        """What the other key must say, as `kind = "bulk" or "request"`."""
         other, values = self.beside
-        return tuple(f"{other} = {shown(value)}" for value in values)
+        return f"{other} = {Choice(values).words()}"
 
     def applies_to(self, variant):
         return variant is None or not self.only or variant in self.only

@@ -77,7 +77,7 @@ class Flow:
     """Packets from one node to another, or for each of several pairs, as `[[flows]]`."""
 
     name: str = key(Name(), help="Name of the flow; with pairs, flows are named NAME/FROM>TO.")
-    kind: str = key(Choice(KINDS), CONSTANT, help="When packets are sent.")
+    kind: str = key(Choice(KINDS, later=("bundle",)), CONSTANT, help="When packets are sent.")
     from_name: str | None = key(
         NODE, None, name="from", only=(ONE_PAIR,), required_with=(ONE_PAIR,), help="Node that sends."
     )

@@ -13,7 +13,7 @@ _KNOWN = "Ethernet (1), raw IP (101, 228, 229), Linux cooked (113, 276) and loop
 _ETHERTYPE_IPV4, _ETHERTYPE_IPV6 = 0x0800, 0x86DD
 _VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
 _MOST_TAGS = 4
-_UNSEEN, _BY_VERSION = 0, 1
+_UNSEEN, _BY_VERSION = -2, -3  # no number that stands in two bytes
 """Stand for a protocol that was not captured, and for one that the IP header itself tells."""
 
 # Where the protocol stands in the link header, and how long that header is, by link type.

@@ -70,8 +70,9 @@ def _read_square(text, file, report, names):
         )
         return BAD
     columns = header[1:]
-    sound = _check_columns(columns, head, names)
-    entries, seen = [], {}
+    if not _check_columns(columns, head, names):
+        return BAD
+    entries, seen, sound = [], {}, True
     for number, cells in lines[1:]:
         line = Line(report, file, number)
         row_name = cells[0]

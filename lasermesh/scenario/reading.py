@@ -59,7 +59,7 @@ def _beside_other(key, values, table, place):
         return values[key.name]
     if key.name in table and found not in wanted:
         why = f"and there is no {other} here" if found is None else f"not with {other} = {shown(found)}"
-        message = f"goes with {' or '.join(key.beside_words)}, {why}"
+        message = f"goes with {key.beside_words}, {why}"
         place.at(key.name).report(message, table[key.name])
         return BAD
     if key.name not in table and key.needed and found in wanted:

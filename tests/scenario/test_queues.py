@@ -203,7 +203,10 @@ WHERE = {"packets": "packets", "rule": "topology.links[1]", "queues": "queues[0]
                 ),
                 ('queue = "red"', 'queue: must be "drop-tail", "ecn-threshold" or "codel" (got "red")'),
                 ("classes = 9", "classes: must be an integer from 1 to 8 (got 9)"),
-                ("bit_error_rate = 1.0", "bit_error_rate: must be a number of at least 0 and below 1 (got 1.0)"),
+                (
+                    "bit_error_rate = 1.0",
+                    "bit_error_rate: must be a number of at least 0 and below 1 (got 1.0)",
+                ),
             ],
         )
     ],

@@ -30,7 +30,8 @@ def command(experiment, output, sets, seed, threads, force, capture, warm_up, as
     """Run an experiment, print its summary, keep its results in a folder.
 
     The traffic is simulated packet by packet. The folder holds tables of flows, links, paths and contacts,
-    and the capture if one is asked for. Ctrl-C ends the run early and keeps what was computed so far.
+    what [observe] asks for, and the capture if there is to be one. Ctrl-C ends the run early and keeps what
+    was computed so far.
 
     \b
     Example:

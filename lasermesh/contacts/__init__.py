@@ -4,6 +4,7 @@ from lasermesh.contacts.engine import LinkEngine
 from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkStep, LinkTable
 from lasermesh.contacts.grid import grid_links_of_nodes
 from lasermesh.contacts.intervals import OpenContacts, contact_plan, iterate_contacts
+from lasermesh.contacts.pair_table import Holding
 from lasermesh.contacts.plan_table import ContactPlan
 from lasermesh.contacts.sight import clears_earth
 
@@ -11,6 +12,7 @@ __all__ = [
     "GSL",
     "ISL",
     "ContactPlan",
+    "Holding",
     "LinkEngine",
     "LinkGraph",
     "LinkStep",

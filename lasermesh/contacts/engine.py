@@ -52,6 +52,11 @@ class LinkEngine:
     memory_from_s : float or None
         Since when that past was followed; None before the first call, or without memory.
     setting : Setting
+    follow_terminals : bool
+        To be set where `holdings` are wanted.
+    holdings : list of Holding
+        Which terminals each link has over the step that was asked for last: at its start, and from every
+        instant on at which rules chose anew. A terminal is named by its index in the group's unrolled list.
     """
 
     def __init__(self, topology, ephemeris, warm_up_s=None, potential=False):
@@ -72,6 +77,7 @@ class LinkEngine:
         self.has_memory = bool(self._choosing) or (not potential and self._reserved_remember())
         self._may_contest = may_contest(topology)
         self.memory_from_s = None
+        self.follow_terminals, self.holdings = False, []
         self._now_s = None
         self._next_decision = 0
 
@@ -97,6 +103,7 @@ class LinkEngine:
         """The links that are up at an instant, and all that happens to links after it and before another."""
         self._go_to(start_s)
         graph, beaten = self._graph(start_s)
+        self.holdings = [self.table.holding(start_s)] if self.follow_terminals else []
         happened = self._advance(math.nextafter(end_s, -math.inf))
         if self._may_contest:
             happened = first_rule_wins(graph, beaten, happened, self._n_nodes)
@@ -273,6 +280,8 @@ class LinkEngine:
                 found.append(self._release(sky, given_up, t_s))
             if len(new):
                 found.append(self.table.begin(sky, new, t_s, at_once))
+        if self.follow_terminals:
+            self.holdings.append(self.table.holding(t_s))
         return found
 
     # -- the graph --------------------------------------------------------------------------------------

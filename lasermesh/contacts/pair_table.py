@@ -1,5 +1,7 @@
 """The pairs that rules hold or have reserved, and what happens to them as time goes on."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from lasermesh.contacts import pairs_kernels as kernels
@@ -8,6 +10,17 @@ from lasermesh.contacts.prediction import HORIZON_S, predict_ends
 from lasermesh.units import NONE
 
 _FIRST_ROOM = 64
+
+
+class Holding(NamedTuple):
+    """The pairs for which terminals are taken from an instant on; row i is one pair under one rule."""
+
+    since_s: float  # since the topology's epoch
+    first: np.ndarray  # int32 (n,)  rows of the nodes
+    second: np.ndarray  # int32 (n,)
+    rule: np.ndarray  # int32 (n,)
+    first_terminal: np.ndarray  # int32 (n,)  its index among the terminals of `first`, NONE for none
+    second_terminal: np.ndarray  # int32 (n,)
 
 
 class PairTable:
@@ -163,6 +176,17 @@ class PairTable:
         """Rows that a rule holds: int array."""
         what = self.pairs.what[: self.count]
         return np.flatnonzero((what[:, kernels.RULE] == rule) & (what[:, kernels.STATE] != kernels.UNUSED))
+
+    def holding(self, t_s):
+        """Which terminals the pairs in use have, at the instant `t_s` at which they stand: `Holding`."""
+        who, what = self.pairs.who[: self.count], self.pairs.what[: self.count]
+        terminals = who[:, [kernels.FIRST_TERMINAL, kernels.SECOND_TERMINAL]]
+        rows = (what[:, kernels.STATE] != kernels.UNUSED) & (terminals >= 0).any(axis=1)
+        terminals = terminals[rows]
+        index = np.full(terminals.shape, NONE, np.int32)
+        index[terminals >= 0] = self._setting.terminals.number[terminals[terminals >= 0]]
+        ends = who[rows, kernels.FIRST], who[rows, kernels.SECOND]
+        return Holding(t_s, *ends, what[rows, kernels.RULE], *index.T)
 
     def _arguments(self, sky):
         setting = self._setting

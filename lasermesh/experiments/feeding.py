@@ -6,55 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lasermesh.experiments.fault_overlay import LinkChanges, overlay
+from lasermesh.experiments.queueing import NO_LIMIT
 from lasermesh.packets import Step
 from lasermesh.packets import state as kinds
 from lasermesh.traffic.flows import scaled_rates_bps
 from lasermesh.units import PS_PER_S, SPEED_OF_LIGHT_M_PER_S
-
-DEFAULT_QUEUE_S = 0.05
-NO_LIMIT = 2**62
-
-
-class QueueLimits(NamedTuple):
-    """Queue keys in force for the links of one rule; None: not given."""
-
-    packets: int | None
-    bytes: int | None
-
-    @property
-    def go_with_rate(self):
-        """Whether links of different rates have different limits."""
-        return self.packets is None and self.bytes is None
-
-    def at(self, rate_bps, scale):
-        """Limits of links of a rate: int64 arrays of packets and bytes."""
-        rate_bps = np.asarray(rate_bps)
-        if self.go_with_rate:
-            limit_bytes = np.rint(rate_bps * (DEFAULT_QUEUE_S / 8)).astype(np.int64)
-        else:
-            limit = NO_LIMIT if self.bytes is None else round(self.bytes * scale)
-            limit_bytes = np.full(rate_bps.shape, limit, np.int64)
-        limit_packets = np.full(rate_bps.shape, NO_LIMIT if self.packets is None else self.packets, np.int64)
-        return limit_packets, limit_bytes
-
-
-def queue_limits_of(experiment):
-    """Queue limits by link rule: those of the rule if it has any, else those of the experiment."""
-    packets = experiment.packets
-    found = []
-    for rule in experiment.topology.links:
-        of = rule if rule.queue_packets is not None or rule.queue_bytes is not None else packets
-        found.append(QueueLimits(of.queue_packets, of.queue_bytes))
-    return found
-
-
-class LinkChanges(NamedTuple):
-    """Links that come up, go down or change rate, in order of time; row i is one change of one link."""
-
-    t_s: np.ndarray  # float64 (n,)  since the topology's epoch
-    time_ps: np.ndarray  # int64 (n,)  the same since the experiment's start
-    link: np.ndarray  # int64 (n,)
-    rate_bps: np.ndarray  # int64 (n,)  from then on; 0: down
 
 
 def lasting_graph(step, n_links, is_end):
@@ -74,7 +31,13 @@ def lasting_graph(step, n_links, is_end):
     last_out = np.bincount(graph.from_node[~ending], minlength=len(is_end)) == 0
     last_in = is_end & (np.bincount(graph.to_node[~ending], minlength=len(is_end)) == 0)
     stay = ~ending | last_out[graph.from_node] | last_in[graph.to_node]
-    first = np.concatenate(([0], np.cumsum(np.bincount(graph.from_node[stay], minlength=len(is_end)))))
+    return _part_of(graph, stay)
+
+
+def _part_of(graph, stay):
+    """The links of a graph that stay (bool array)."""
+    n_nodes = len(graph.first) - 1
+    first = np.concatenate(([0], np.cumsum(np.bincount(graph.from_node[stay], minlength=n_nodes))))
     columns = ("from_node", "to_node", "link", "range_m", "rate_bps", "kind", "rule")
     return replace(
         graph, first=first.astype(np.int64), **{name: getattr(graph, name)[stay] for name in columns}
@@ -83,6 +46,18 @@ def lasting_graph(step, n_links, is_end):
 
 class LinkFeed:
     """Turns the links of successive steps into what the engine needs to know.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    links : LinkEngine
+    engine : PacketEngine
+    queues : Queues
+    watch : function
+        Called with ends, kinds and rates of new links, returns their taps.
+    is_end : bool array, shape (n_nodes,)
+        Where flows begin or end.
+    faults : Faults, optional
 
     Attributes
     ----------
@@ -98,8 +73,8 @@ class LinkFeed:
         How far a range, linear in time within its step, has been off in the middle of a step.
     """
 
-    def __init__(self, experiment, links, engine, watch, is_end):
-        self._is_end = is_end  # where flows begin or end
+    def __init__(self, experiment, links, engine, queues, watch, is_end, faults=None):
+        self._is_end = is_end
         self.graph = self.lasting_graph = None
         self.changes = None
         self.rate_bps = np.zeros(0, np.int64)
@@ -107,9 +82,12 @@ class LinkFeed:
         self._experiment = experiment
         self._links = links
         self._engine = engine
-        self._watch = watch  # called with ends, kinds and rates of new links, returns their taps
+        self._queues = queues
+        self._watch = watch
+        self._faults = faults
+        if faults is not None and faults.need_terminals:
+            links.follow_terminals = True
         self._step = None
-        self._limits = queue_limits_of(experiment)
         self._late = None  # changes within the step that change queue limits too
         self._rate_at_end = np.zeros(0, np.int64)
         self._ever_up = np.zeros(0, bool)
@@ -131,12 +109,18 @@ class LinkFeed:
         The engine knows its links from here on; `hand_over` lets it begin, once it has its tables.
         """
         step = self._links.step(start_s, end_s)
-        graph = self.graph = step.graph
-        self.lasting_graph = lasting_graph(step, len(self._links.links.from_node), self._is_end)
-        ids = graph.link.astype(np.int64)
-        rate_bps = self._scaled(graph.rate_bps)
+        ids = step.graph.link.astype(np.int64)
+        rate_bps = self._scaled(step.graph.rate_bps)
         inner = self._inner_changes(step, start_s, start_ps, end_ps)
         self._add_new_links(np.append(ids, inner.link), np.append(rate_bps, inner.rate_bps))
+        of_nodes = {}
+        if self._faults is not None:
+            of_nodes = self._faults.begin(start_ps, end_ps)._asdict()
+            stay, inner = self._overlaid(ids, rate_bps, inner, start_s, start_ps)
+            step = step._replace(graph=_part_of(step.graph, stay))
+            ids, rate_bps = ids[stay], rate_bps[stay]
+        self.graph = step.graph
+        self.lasting_graph = lasting_graph(step, len(self._links.links.from_node), self._is_end)
         first = self._first_changes(ids, rate_bps, start_s, start_ps)
         self.changes = LinkChanges(*map(np.concatenate, zip(first, inner, strict=True)))
         rows = engine_changes(self.changes, self._rate_at_end)
@@ -144,7 +128,7 @@ class LinkFeed:
         self._follow(ids, rate_bps, inner)
         up = np.union1d(ids, inner.link)
         delay_start, delay_end = self._delays(up, inner, start_s, end_s)
-        self._step = Step(start_ps, end_ps, up, delay_start, delay_end, *rows)
+        self._step = Step(start_ps, end_ps, up, delay_start, delay_end, *rows, **of_nodes)
         for array in (np.array([start_ps, end_ps]), ids, rate_bps, *inner[1:], delay_start, delay_end):
             self._hash.update(np.ascontiguousarray(array, np.int64).tobytes())
 
@@ -174,14 +158,9 @@ class LinkFeed:
         self._limit(self._late.link[due], self._late.rate_bps[due])
         self._late = EngineChanges(*(column[~due] for column in self._late))
 
-    def limits_bytes(self):
-        """Queue limit of every link at the step's beginning, by id; of no meaning where a link is down."""
-        limits = np.zeros(len(self.rate_bps), np.int64)
-        rule = self._links.links.rule
-        for index, of_rule in enumerate(self._limits):
-            mine = rule == index
-            limits[mine] = of_rule.at(self.rate_bps[mine], self._experiment.packets.scale)[1]
-        return limits
+    def most_waiting_bytes(self):
+        """Most that can wait for every link, by id, with its rate at the step's beginning: float64 (n,)."""
+        return self._queues.most_bytes(np.arange(len(self.rate_bps)), self.rate_bps)
 
     def _scaled(self, rate_bps):
         """Rates times `packets.scale`; what is down stays down."""
@@ -196,6 +175,11 @@ class LinkFeed:
         time_ps = np.clip(start_ps + after_ps, start_ps + 1, end_ps - 1)
         rate_bps = self._scaled(step.change_rate_bps)
         return LinkChanges(step.change_s, time_ps, step.change_link.astype(np.int64), rate_bps)
+
+    def _overlaid(self, ids, rate_bps, inner, start_s, start_ps):
+        """Which links are up at the start with the faults of the step, and what changes after it."""
+        failures = self._faults.failures(self._links.links, self._links.holdings, start_s, start_ps)
+        return overlay(ids, rate_bps, inner, failures, start_s, start_ps)
 
     def _first_changes(self, ids, rate_bps, start_s, start_ps):
         """What changes at the beginning of a step, against the end of the one before; stops come first."""
@@ -224,7 +208,9 @@ class LinkFeed:
         rate_of = np.zeros(len(table.from_node), np.int64)
         rate_of[ids[::-1]] = rate_bps[::-1]  # of several rates of a link the first one counts
         taps = self._watch(table.from_node[rows], table.to_node[rows], table.kind[rows], rate_of[rows])
-        self._engine.add_links(table.from_node[rows], table.to_node[rows], NO_LIMIT, NO_LIMIT, taps)
+        ends = table.from_node[rows], table.to_node[rows]
+        queues = self._queues.add(*ends, table.rule[rows])
+        self._engine.add_links(*ends, NO_LIMIT, NO_LIMIT, taps, queues=queues)
         new = np.zeros(len(table.from_node) - known, np.int64)
         self._rate_at_end = np.concatenate([self._rate_at_end, new])
         self._ever_up = np.concatenate([self._ever_up, new.astype(bool)])
@@ -241,17 +227,13 @@ class LinkFeed:
         starts = rows.kind == kinds.CHANGE_START
         now = (rows.kind != kinds.CHANGE_STOP) & ((rows.time_ps == start_ps) | (first & starts))
         self._limit(rows.link[now], rows.rate_bps[now])
-        by_rate = np.array([limits.go_with_rate for limits in self._limits] or [False])
-        late = ~now & (rows.kind != kinds.CHANGE_STOP) & by_rate[self._links.links.rule[rows.link]]
+        late = ~now & (rows.kind != kinds.CHANGE_STOP) & self._queues.go_with_rate(rows.link)
         order = np.flatnonzero(late)[np.argsort(rows.time_ps[late], kind="stable")]
         self._late = EngineChanges(*(column[order] for column in rows))
 
     def _limit(self, links, rate_bps):
         """Set the queue limits of links that have these rates from now on."""
-        rule = self._links.links.rule[links]
-        for index, limits in enumerate(self._limits):
-            mine = rule == index
-            self._engine.set_limits(links[mine], *limits.at(rate_bps[mine], self._experiment.packets.scale))
+        self._engine.set_limits(links, *self._queues.limits(links, rate_bps))
 
     def _delays(self, links, inner, start_s, end_s):
         """Delays in ps at both ends of the step, and how far the line between them misses in its middle.

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from lasermesh.errors import UserError
+from lasermesh.traffic.kinds import BULK, SCRIPT
+from lasermesh.units import NONE, PS_PER_S
 
 BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
 BYTES_PER_LINK = 400
 BYTES_PER_FLOW = 12_000  # counters, and the pages of its latency histogram that are touched
+BYTES_PER_SEGMENT = 64  # of the window of a bulk transfer: how it stands at both ends
 SHARE_TO_USE = 0.8
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
@@ -59,28 +62,60 @@ def packets_in_flight(flows, routes, rate_of_link, limit_bytes_of_link):
     -------
     packets : float
         Those under way if every flow is on, and full queues on links that are offered more than their rate.
+        A train counts as one.
     """
     size = flows.mean_size_bytes()
-    per_s = flows.rate_bps / (8.0 * size)
-    under_way = float(np.nansum(per_s * routes.delay_s))
+    per_s = packets_per_s(flows)
+    under_way = per_s * routes.delay_s
+    bulk = flows.kind == BULK
+    under_way[bulk] = np.minimum(under_way[bulk], _windows(flows)[bulk])
     offered = np.zeros(len(rate_of_link))
     smallest = np.full(len(rate_of_link), np.inf)
     for flow in range(flows.n_flows):
         links = routes.link[routes.first[flow] : routes.first[flow + 1]]
         links = links[links >= 0]
-        np.add.at(offered, links, flows.rate_bps[flow])
-        np.minimum.at(smallest, links, size[flow])
+        np.add.at(offered, links, per_s[flow] * size[flow] * 8.0)
+        np.minimum.at(smallest, links, size[flow] * flows.train[flow])
     full = np.flatnonzero(offered > rate_of_link)
     # A queue without limit fills as long as the run lasts; what the engine finds then ends the run.
     limit = np.minimum(limit_bytes_of_link[full].astype(float), 10.0 * rate_of_link[full] / 8)
-    return under_way + float((limit / smallest[full]).sum())
+    return float(np.nansum(under_way / flows.train)) + float((limit / smallest[full]).sum())
+
+
+def packets_per_s(flows):
+    """Packets that each flow sends in a second while it is on: float64 (n_flows,).
+
+    A trace sends as many as on average, a flow of replies or acknowledgements what the flow that it answers
+    can cause.
+    """
+    per_s = flows.rate_bps / (8.0 * flows.mean_size_bytes())
+    for flow in np.flatnonzero(flows.kind == SCRIPT):
+        times_ps = flows.size_time_ps[flows.size_first[flow] : flows.size_first[flow + 1]]
+        span_ps = int(times_ps[-1] - times_ps[0])
+        per_s[flow] = (len(times_ps) - 1) * PS_PER_S / span_ps if span_ps > 0 else 0.0
+    for flow in np.flatnonzero(flows.reply != NONE):
+        each = 1
+        if flows.kind[flow] != BULK:
+            each = -(-int(flows.reply_bytes[flow]) // int(flows.reply_packet_bytes[flow]))
+        per_s[flows.reply[flow]] = each * per_s[flow]
+    return per_s
+
+
+def _windows(flows):
+    """Most segments of each bulk transfer that are not acknowledged: float64 (n_flows,)."""
+    return np.minimum(flows.window, np.ceil(flows.total_bytes / flows.mean_size_bytes()))
 
 
 def estimate_bytes(n_nodes, n_links, flows, in_flight):
-    """Memory of a run in bytes: packets, two forwarding tables, links and flows."""
+    """Memory of a run in bytes: packets, two forwarding tables, links, flows and windows of transfers."""
     tables = 2 * 4 * n_nodes * len(np.unique(flows.destination))
+    segments = _windows(flows)[flows.kind == BULK].sum()
     return int(
-        in_flight * BYTES_PER_PACKET + tables + n_links * BYTES_PER_LINK + flows.n_flows * BYTES_PER_FLOW
+        in_flight * BYTES_PER_PACKET
+        + tables
+        + n_links * BYTES_PER_LINK
+        + flows.n_flows * BYTES_PER_FLOW
+        + segments * BYTES_PER_SEGMENT
     )
 
 

@@ -16,19 +16,25 @@ import numpy as np
 from lasermesh.contacts.intervals import light_times_s
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments import memory
+from lasermesh.experiments.applications import application_entries, flow_list
 from lasermesh.experiments.contact_log import ContactLog
+from lasermesh.experiments.fault_overlay import Faults
+from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
+from lasermesh.experiments.observing import LinkLog, Observation
 from lasermesh.experiments.paths_taken import PathLog
+from lasermesh.experiments.queueing import Queues, processing_ps
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.tapping import Tapping
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
-from lasermesh.results import FlowCounters, FlowList, LinkIntervals, LinkTotals, RunFolder, summarise
+from lasermesh.results import FlowCounters, RunFolder, summarise
 from lasermesh.routing import Snapshot, compute_table, follow_flows, load_policy, transit_of
 from lasermesh.scenario import load_experiment
+from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
 from lasermesh.units import PS_PER_S, ps_from_s
 
@@ -161,17 +167,23 @@ class Simulation:
             framing_bytes=experiment.packets.framing_bytes,
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
             longest_window_ps=LONGEST_WINDOW_PS,
+            processing_ps=processing_ps(experiment.packets, self._ephemeris.is_ground),
         )
         is_end = np.zeros(len(self._names), bool)
         is_end[self.flows.source] = is_end[self.flows.destination] = True
-        self._feed = LinkFeed(experiment, self._links, self.engine, self._watch, is_end)
-        self._paths = PathLog(self._flow_names(), self._names, self._ephemeris.is_ground)
+        faults = faults_of(experiment)
+        self._faults = Faults(faults, experiment.seed, len(self._names)) if faults else None
+        queues = Queues(QueuesOfLinks(experiment), experiment.packets.scale)
+        self._feed = LinkFeed(experiment, self._links, self.engine, queues, self._watch, is_end, self._faults)
+        self._observation = Observation(experiment.observe, self.flows, self._links)
+        self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
-        self._totals = LinkTotals()
+        self._link_log = LinkLog(
+            self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
+        )
         self._table = None
         self._new_paths = None  # of a table that was just computed, not yet written
         self._step_s = None  # start of the step that is going on
-        self._busy_share = None
         self._began = self._wall_s = self._compile_s = 0.0
         self._windows_per_slice = 16
 
@@ -184,7 +196,8 @@ class Simulation:
         self._begin_step(0)  # before there is a folder, as the first table shows whether the run can fit
         self._began = time.perf_counter()
         self._compile_s = self._began - began
-        with RunFolder.create(experiment.name, self._names, output, force) as folder:
+        observed = self._observation.tables
+        with RunFolder.create(experiment.name, self._names, output, force, observed=observed) as folder:
             if self._capture is not None:
                 start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
                 comment = f"experiment {experiment.name}, seed {experiment.seed}"
@@ -228,11 +241,11 @@ class Simulation:
                 folder.paths.write(self._new_paths)
                 self._new_paths = None
                 if self._feed.stops_at_start:
-                    self._advance(ps_from_s(index * step_s) + 1)
+                    self._advance(ps_from_s(index * step_s) + 1, folder)
                     self._paths.begin_step(*self._lost())
             index += 1
             next_ps = ps_from_s(index * step_s)
-            self._advance(min(next_ps, self._end_ps))
+            self._advance(min(next_ps, self._end_ps), folder)
             self._end_step(folder)
             if next_ps >= self._end_ps or self._stop_asked:
                 return
@@ -251,7 +264,10 @@ class Simulation:
 
     def _end_step(self, folder):
         """Write what links did in the step that is over, and charge path changes with what they cost."""
-        self._drain(folder)
+        self._link_log.add(self.engine.drain_links())
+        self._link_log.end_step(self._step_s, folder.links)
+        if self._faults is not None:
+            self._faults.count_until(self.engine.clock_ps)
         self._contacts.note(self._feed.changes_before(self.engine.clock_ps), folder.contacts)
         self._paths.end_step(*self._lost())
         self._step_s = None
@@ -291,34 +307,38 @@ class Simulation:
 
     def _load(self):
         """Share of the last step for which each link of the graph was sending; None before the first."""
-        if self._busy_share is None:
+        busy_share = self._link_log.busy_share
+        if busy_share is None:
             return None
         share = np.zeros(len(self._links.links.from_node))
-        share[: len(self._busy_share)] = self._busy_share
+        share[: len(busy_share)] = busy_share
         return share[self._feed.lasting_graph.link]
 
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""
-        rates, limits = self._feed.rate_bps, self._feed.limits_bytes()
+        rates, limits = self._feed.rate_bps, self._feed.most_waiting_bytes()
         in_flight = memory.packets_in_flight(self.flows, routes, rates, limits)
         memory.refuse_what_cannot_fit(
             memory.estimate_bytes(len(self._names), len(rates), self.flows, in_flight)
         )
 
-    def _advance(self, until_ps):
+    def _advance(self, until_ps, folder):
         """Run the engine to an instant, in slices of about SLICE_S, or until Ctrl-C."""
         done = False
         # A window that waits for its taps is finished first, or counters would not fit the clock.
         while not done and (self.engine.unfinished or not self._stop_asked):
             before = time.perf_counter()
             windows = self.engine.windows
-            halt_ps = min(until_ps, self._feed.next_limits_ps)
+            halt_ps = min(until_ps, self._feed.next_limits_ps, self._link_log.next_ps)
             done = self.engine.advance(halt_ps, self._windows_per_slice)
+            if done and self._link_log.next_ps == halt_ps:
+                self._link_log.add(self.engine.drain_links())
+                self._link_log.end_interval(folder.links)
             if done and self._feed.next_limits_ps == halt_ps:
                 self._feed.change_limits()
             done = done and halt_ps == until_ps
-            if self._capture is not None:
-                self._capture.write(self.engine.drain_taps())
+            if self._capture is not None or self._observation.tables:
+                self._write_taps(folder)
             now = time.perf_counter()
             per_window = (now - before) / max(1, self.engine.windows - windows)
             self._windows_per_slice = max(1, min(2 * self._windows_per_slice, round(SLICE_S / per_window)))
@@ -328,33 +348,19 @@ class Simulation:
                 duration_s = self.experiment.duration_s
                 self._on_progress(Progress(simulated_s, duration_s, self._wall_s, self.engine.packet_hops))
 
-    def _drain(self, folder):
-        """Write what links did in the step that is over, and remember their load for the policy."""
-        counters = self.engine.drain_links()
-        table = self._links.links
-        intervals = LinkIntervals(
-            t_s=np.full(len(counters.link), self._step_s),
-            link=counters.link.astype(np.int32),
-            from_node=table.from_node[counters.link],
-            to_node=table.to_node[counters.link],
-            kind=table.kind[counters.link],
-            bytes=counters.bytes,
-            packets=counters.packets,
-            dropped=counters.dropped,
-            queue_max_bytes=counters.queue_max_bytes,
-            busy_s=counters.busy_ps / PS_PER_S,
-        )
-        folder.links.write(intervals)
-        self._totals.add(intervals)
-        busy_s = np.zeros(len(table.from_node))
-        busy_s[counters.link] = intervals.busy_s
-        self._busy_share = busy_s / self.experiment.topology.step_s
+    def _write_taps(self, folder):
+        """Write what taps saw since this was last done."""
+        records = self.engine.drain_taps()
+        if self._capture is not None:
+            self._capture.write(records)
+        self._observation.write(records, folder)
 
     def _watch(self, link_from, link_to, kind, rate_bps):
         """Taps of new links."""
-        if self._capture is None:
-            return 0
-        return self._capture.watch(link_from, link_to, kind, rate_bps)
+        taps = self._observation.watch(link_from, link_to)
+        if self._capture is not None:
+            taps = taps + self._capture.watch(link_from, link_to, kind, rate_bps)
+        return taps
 
     # -- the end ----------------------------------------------------------------------------------------
 
@@ -364,8 +370,9 @@ class Simulation:
         experiment, engine = self.experiment, self.engine
         if self._step_s is not None:  # a run that failed in the midst of a step
             self._end_step(folder)
+        self._link_log.close(engine.clock_ps, folder.links)
         self._contacts.close(experiment.start_s + engine.clock_ps / PS_PER_S, folder.contacts)
-        counters = engine.flow_counters()
+        counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
         miss_m = self._feed.longest_miss_m
         if miss_m > WORST_MISS_M:
             step_s = experiment.topology.step_s
@@ -381,6 +388,8 @@ class Simulation:
             "handovers": self._paths.handovers,
             "path_change_count": self._paths.n_path_changes,
             "handover_count": self._paths.n_handovers,
+            **application_entries(self.flows, experiment, counters, engine, self._names),
+            "faults": None if self._faults is None else self._faults.summary(engine.clock_ps),
             "scale": experiment.packets.scale if experiment.packets.scale != 1.0 else None,
             "satellites_failed": failures_of(self._ephemeris) or None,
             "satellites_skipped": skipped_by_reason(experiment.topology) or None,
@@ -391,10 +400,10 @@ class Simulation:
             experiment.seed,
             status,
             engine.clock_ps / PS_PER_S,
-            self._flow_list(),
-            FlowCounters(**counters._asdict(), upper_edges_ps=upper_edges_ps()),
+            flow_list(experiment),
+            counters,
             self._names,
-            self._totals,
+            self._link_log.totals,
             self._feed.n_links,
             {
                 "packet_hops": hops,
@@ -422,19 +431,6 @@ class Simulation:
             },
         )
         return summary
-
-    def _flow_names(self):
-        return [flow.name for flow in self.experiment.expanded_flows]
-
-    def _flow_list(self):
-        flows = self.experiment.expanded_flows
-        return FlowList(
-            name=self._flow_names(),
-            from_name=[flow.from_name for flow in flows],
-            to_name=[flow.to_name for flow in flows],
-            start_s=np.array([flow.start_s for flow in flows]),
-            stop_s=np.array([np.inf if flow.stop_s is None else flow.stop_s for flow in flows]),
-        )
 
     @contextlib.contextmanager
     def _ctrl_c_noted(self):

@@ -1,6 +1,25 @@
 """Results: the run folder, its tables, and the summary that people read."""
 
-from lasermesh.results.columns import Contacts, FlowCounters, FlowList, LinkIntervals, PathChanges
+from lasermesh.results.applications import (
+    PoolCounters,
+    Services,
+    Transfers,
+    service_entries,
+    transfer_entries,
+)
+from lasermesh.results.columns import (
+    ARRIVED,
+    DELIVERED,
+    DROPPED,
+    LEFT,
+    Contacts,
+    FlowCounters,
+    FlowList,
+    LinkIntervals,
+    PacketEvents,
+    PathChanges,
+    QueueLengths,
+)
 from lasermesh.results.folder import RunFolder
 from lasermesh.results.json_text import json_ready, to_json
 from lasermesh.results.loading import Run, load
@@ -8,17 +27,28 @@ from lasermesh.results.summary import LinkTotals, summarise
 from lasermesh.results.text import format_summary
 
 __all__ = [
+    "ARRIVED",
+    "DELIVERED",
+    "DROPPED",
+    "LEFT",
     "Contacts",
     "FlowCounters",
     "FlowList",
     "LinkIntervals",
     "LinkTotals",
+    "PacketEvents",
     "PathChanges",
+    "PoolCounters",
+    "QueueLengths",
     "Run",
     "RunFolder",
+    "Services",
+    "Transfers",
     "format_summary",
     "json_ready",
     "load",
+    "service_entries",
     "summarise",
     "to_json",
+    "transfer_entries",
 ]

@@ -8,6 +8,10 @@ import numpy as np
 KIND_NAMES = ("isl", "gsl")
 """Names of link kinds 0 and 1 in every table."""
 
+LEFT, ARRIVED, DELIVERED, DROPPED = range(4)
+EVENT_NAMES = ("left", "arrived", "delivered", "dropped")
+"""What happens to a packet, in the order in which it can at one instant."""
+
 
 class FlowList(NamedTuple):
     """The flows as the experiment names them; row i is flow i."""
@@ -17,6 +21,7 @@ class FlowList(NamedTuple):
     to_name: Sequence[str]
     start_s: np.ndarray  # float64 (n_flows,)  since the start of the experiment
     stop_s: np.ndarray  # float64 (n_flows,)  inf where the flow ends with the experiment
+    group: Sequence[str]  # what the summary puts them together under: the entry of the experiment
 
 
 class FlowCounters(NamedTuple):
@@ -35,6 +40,12 @@ class FlowCounters(NamedTuple):
     jitter_ps: np.ndarray  # float64 (n_flows,)  RFC 3550 section 6.4.1
     reordered: np.ndarray  # int64 (n_flows,)  RFC 4737 section 3.2
     hops_sum: np.ndarray  # int64 (n_flows,)  links crossed by the delivered packets
+    marked: np.ndarray  # int64 (n_flows,)  delivered with a mark of congestion (ECN)
+    unique_packets: np.ndarray  # int64 (n_flows,)  of bulk transfers: segments delivered, each once
+    unique_bytes: np.ndarray  # int64 (n_flows,)
+    duplicates: np.ndarray  # int64 (n_flows,)  segments delivered again
+    done_ps: np.ndarray  # int64 (n_flows,)  when the sender knew that all had come; NEVER if it did not
+    complete_ps: np.ndarray  # int64 (n_flows,)  when the last missing segment came; NEVER if some is missing
 
 
 class LinkIntervals(NamedTuple):
@@ -47,6 +58,7 @@ class LinkIntervals(NamedTuple):
     kind: np.ndarray  # int8  index in KIND_NAMES
     bytes: np.ndarray  # int64  of packets whose last bit left
     packets: np.ndarray  # int64
+    marked: np.ndarray  # int64  packets marked there
     dropped: np.ndarray  # int64 (n, N_CAUSES)
     queue_max_bytes: np.ndarray  # int64
     busy_s: np.ndarray  # float64
@@ -74,3 +86,31 @@ class Contacts(NamedTuple):
     owlt_s: np.ndarray  # float64  one-way light time at the contact's middle
     open_start: np.ndarray  # bool  it began before the time that was looked at
     open_stop: np.ndarray  # bool  it lasts beyond that time
+
+
+class PacketEvents(NamedTuple):
+    """What happened to packets, in order of time; row i is one event of one packet."""
+
+    time_ps: np.ndarray  # int64 (n,)  since the run's start
+    flow: np.ndarray  # int32
+    sequence: np.ndarray  # int64
+    event: np.ndarray  # int8  index in EVENT_NAMES
+    node: np.ndarray  # int32  where it was
+    link: np.ndarray  # int64  id of the link that it left or arrived over, NONE else
+    hop: np.ndarray  # int64  number of the link entered or crossed last, from 1; 0 at the source
+    packets: np.ndarray  # int64  how many it stands for: more than one for a train
+    size_bytes: np.ndarray  # int64
+    created_ps: np.ndarray  # int64  from when its latency counts
+    cause: np.ndarray  # int8  index in CAUSES of why it was dropped, NONE else
+    marked: np.ndarray  # bool  whether it has a mark of congestion
+
+
+class QueueLengths(NamedTuple):
+    """What waits at links whenever that changes; row i is one change at one link."""
+
+    time_ps: np.ndarray  # int64 (n,)  since the run's start
+    link: np.ndarray  # int64  id
+    from_node: np.ndarray  # int32  rows of the nodes
+    to_node: np.ndarray  # int32
+    waiting_packets: np.ndarray  # int64  after the change, the one in service not counted
+    waiting_bytes: np.ndarray  # int64

@@ -30,7 +30,13 @@ SCHEMA = 1
 STATUSES = ("complete", "interrupted", "failed")
 
 _TEMPORARY_MANIFEST = "manifest.json.part"
-_TABLES = ("flows", "links", "paths", "contacts")
+OBSERVED = {
+    "packets": (tables.PACKETS, tables.packet_table),
+    "queue": (tables.QUEUE, tables.queue_table),
+}
+"""Tables that a run has only if it was asked for them: columns, and what makes a table of a portion."""
+
+_TABLES = ("flows", "links", "paths", "contacts", *OBSERVED)
 _FILES = (
     MANIFEST,
     _TEMPORARY_MANIFEST,
@@ -56,13 +62,15 @@ class RunFolder:
         Where a capture goes, if there is one.
     links, paths, contacts : TableWriter
         Take `LinkIntervals`, `PathChanges` and `Contacts` in portions while the run goes on.
+    packets, queue : TableWriter or None
+        Take `PacketEvents` and `QueueLengths`, where the run observes these.
 
     Notes
     -----
     As a context manager it removes what it wrote if the block is left without `close`.
     """
 
-    def __init__(self, path, node_names, made_here):
+    def __init__(self, path, node_names, made_here, observed=()):
         self.path = path
         self.capture_path = path / CAPTURE
         self.links = tables.TableWriter(path / "links.parquet", tables.LINKS, tables.link_table, node_names)
@@ -70,11 +78,19 @@ class RunFolder:
         self.contacts = tables.TableWriter(
             path / "contacts.parquet", tables.CONTACTS, tables.contact_table, node_names
         )
+        self.packets, self.queue = (
+            tables.TableWriter(path / f"{name}.parquet", *OBSERVED[name], node_names)
+            if name in observed
+            else None
+            for name in OBSERVED
+        )
+        written = self.links, self.paths, self.contacts, self.packets, self.queue
+        self._writers = [table for table in written if table is not None]
         self._made_here = made_here
         self._open = True
 
     @classmethod
-    def create(cls, name, node_names, output=None, force=False, parent="runs"):
+    def create(cls, name, node_names, output=None, force=False, parent="runs", observed=()):
         """Make the folder of a run.
 
         Parameters
@@ -88,6 +104,8 @@ class RunFolder:
         force : bool
             Replace the run in `output`, if it is one. Nothing but the files of a run is ever removed.
         parent : path
+        observed : iterable of str
+            Tables beside the usual ones, of OBSERVED.
 
         Raises
         ------
@@ -107,7 +125,7 @@ class RunFolder:
             raise UserError(
                 f"{place}: the run folder cannot be written: {error.strerror or error}"
             ) from error
-        return cls(path, node_names, made_here)
+        return cls(path, node_names, made_here, observed)
 
     @staticmethod
     def check(output, force=False):
@@ -146,7 +164,7 @@ class RunFolder:
             raise ValueError(f"{self.path}: the run folder is closed")
         flows = tables.TableWriter(self.path / "flows.parquet", tables.FLOWS, tables.flow_table, None)
         flows.write_table(tables.flow_table(summary["flows"]))
-        for table in (flows, self.links, self.paths, self.contacts):
+        for table in (flows, *self._writers):
             table.close()
         try:
             (self.path / SUMMARY).write_text(to_json(summary), encoding="utf-8")
@@ -174,7 +192,7 @@ class RunFolder:
         if not self._open:
             return
         self._open = False
-        for table in (self.links, self.paths, self.contacts):
+        for table in self._writers:
             table.abort()
         with contextlib.suppress(OSError):
             _remove_run(self.path)

@@ -1,5 +1,6 @@
 """Plain text in columns: padding by what a terminal shows, cutting, and numbers people can read."""
 
+import textwrap
 import unicodedata
 
 LINE = 100
@@ -106,3 +107,14 @@ def size(number):
 def signed(number, digits):
     """A difference with its sign; "-" for None."""
     return "-" if number is None else f"{number:+,.{digits}f}"
+
+
+def wrapped(text, indent=""):
+    """A sentence in lines of the page's width."""
+    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent + INDENT)
+
+
+def label(flow):
+    """Name of a flow with its ends, which a flow made from pairs has in its name."""
+    ends = f"{flow['from']}>{flow['to']}"
+    return flow["name"] if ends in flow["name"] else f"{flow['name']} {ends}"

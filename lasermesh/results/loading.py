@@ -62,6 +62,19 @@ class Run:
         """Table (pyarrow), one row per contact."""
         return self._table("contacts")
 
+    @cached_property
+    def packets(self):
+        """Table (pyarrow), one row per event of a traced packet; None if the run traced none."""
+        return self._table_if_kept("packets")
+
+    @cached_property
+    def queue(self):
+        """Table (pyarrow), one row per change of an observed queue; None if the run observed none."""
+        return self._table_if_kept("queue")
+
+    def _table_if_kept(self, name):
+        return self._table(name) if f"{name}.parquet" in self.manifest["files"] else None
+
     def _table(self, name):
         import pyarrow as pa
         import pyarrow.parquet as pq

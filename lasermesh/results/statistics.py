@@ -76,6 +76,7 @@ def flow_statistics(counters, rows, active_s):
         "jitter_ms": _mean(counters.jitter_ps[compared] / PS_PER_MS, counters.delivered[compared]),
         "reordered": int(counters.reordered[rows].sum()),
         "hops_mean": int(counters.hops_sum[arrived].sum()) / delivered if delivered else None,
+        "marked": int(counters.marked[rows].sum()),
     }
 
 

@@ -20,6 +20,8 @@ class LinkTotals:
         self._counts = np.empty((0, 3), np.int64)  # packets, drops, greatest queue in bytes
         self.dropped = np.zeros(N_CAUSES, np.int64)
         """int64 (N_CAUSES,): packets dropped at links, by cause."""
+        self.marked = 0
+        """Packets marked at links; one that several links mark counts several times."""
 
     def add(self, intervals):
         """Add the rows of `LinkIntervals`."""
@@ -38,6 +40,7 @@ class LinkTotals:
         np.add.at(self._counts[:, 1], link, dropped.sum(axis=1))
         np.maximum.at(self._counts[:, 2], link, intervals.queue_max_bytes)
         self.dropped += dropped.sum(axis=0)
+        self.marked += int(np.sum(intervals.marked))
 
     def busiest(self, simulated_s, node_names, n=BUSIEST_LINKS):
         """The links that sent longest, busiest first, then those that dropped most; idle ones left out.
@@ -89,8 +92,8 @@ def summarise(
         `packet_hops`, `wall_s`, `packet_hops_per_s`, `compile_s`, `threads`.
     **more
         Further entries; `format_summary` knows `handovers` and `path_changes` (and, where these do not list
-        all, `handover_count` and `path_change_count`), `capture`, `satellites_failed`,
-        `satellites_skipped`, `warnings` and `scale`, and leaves out what is None.
+        all, `handover_count` and `path_change_count`), `transfers`, `services`, `faults`, `capture`,
+        `satellites_failed`, `satellites_skipped`, `warnings` and `scale`, and leaves out what is None.
 
     Returns
     -------
@@ -103,8 +106,8 @@ def summarise(
         ends = {"name": flows.name[row], "from": flows.from_name[row], "to": flows.to_name[row]}
         entries.append(ends | _statistics(flows, counters, [row], simulated_s))
     groups = {}
-    for row, entry in enumerate(entries):
-        groups.setdefault(entry["name"].removesuffix(f"/{entry['from']}>{entry['to']}"), []).append(row)
+    for row in range(len(entries)):
+        groups.setdefault(flows.group[row], []).append(row)
     total = _statistics(flows, counters, list(range(len(entries))), simulated_s)
     return json_ready(
         {
@@ -119,7 +122,12 @@ def summarise(
             ],
             "total": {"flows": len(entries)} | total,
             "drops_total": total["dropped"],
-            "links": {"count": link_count, "busiest": links.busiest(simulated_s, node_names)},
+            "links": {
+                "count": link_count,
+                "dropped": dict(zip(CAUSES, links.dropped.tolist(), strict=True)),
+                "marked": links.marked,
+                "busiest": links.busiest(simulated_s, node_names),
+            },
             "engine": engine,
         }
         | {name: value for name, value in more.items() if value is not None}

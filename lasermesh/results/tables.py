@@ -11,8 +11,9 @@ import numpy as np
 
 from lasermesh.errors import RunFailed
 from lasermesh.packets.causes import CAUSES
-from lasermesh.results.columns import KIND_NAMES
+from lasermesh.results.columns import EVENT_NAMES, KIND_NAMES
 from lasermesh.results.statistics import PERCENTS
+from lasermesh.units import NONE
 
 ROW_GROUP = 262_144
 """Rows held back until they are written together: few, large groups are read and written fastest."""
@@ -57,6 +58,7 @@ FLOWS = (
     Column("jitter_ms", "float64", "ms", "interarrival jitter (RFC 3550); null below two delivered packets"),
     Column("reordered", "int64", "packets", "packets overtaken by a later one (RFC 4737)"),
     Column("hops_mean", "float64", "links", "links crossed by a delivered packet, mean"),
+    Column("marked", "int64", "packets", "packets delivered with a mark of congestion (ECN, RFC 3168)"),
 )
 
 LINKS = (
@@ -70,6 +72,7 @@ LINKS = (
     *_dropped("at this link"),
     Column("queue_max_bytes", "int64", "bytes", "most bytes that waited at once"),
     Column("busy_s", "float64", "s", "time within the interval in which it was sending"),
+    Column("marked", "int64", "packets", "packets marked when congested (ECN) at this link"),
 )
 
 PATHS = (
@@ -90,6 +93,39 @@ CONTACTS = (
     Column("owlt_s", "float64", "s", "one-way light time at the contact's middle"),
     Column("open_start", "bool", "", "whether it began before the time looked at"),
     Column("open_stop", "bool", "", "whether it lasts beyond the time looked at"),
+)
+
+
+PACKETS = (
+    Column("time_ps", "int64", "ps", "when it happened, since the run's start"),
+    Column("flow", "int32", "", "row of the flow in the experiment"),
+    Column(
+        "sequence", "int64", "", "number of the packet in its flow, from 0; of a bulk flow, of its segment"
+    ),
+    Column(
+        "event",
+        "string",
+        "",
+        "left: its last bit left for the link; arrived: it reached the link's end, processed there; "
+        "delivered; dropped",
+    ),
+    Column("node", "string", "", "where it was"),
+    Column("link", "int32", "", "id of the link that it left for or arrived over; null else"),
+    Column("hop", "int32", "links", "number of the link entered or crossed last, from 1; 0 at the source"),
+    Column("packets", "int32", "packets", "packets that travel as this one; more than 1 for a train"),
+    Column("size_bytes", "int64", "bytes", "size of each, whole IP packet"),
+    Column("created_ps", "int64", "ps", "from when its latency counts, since the run's start"),
+    Column("cause", "string", "", "why it was dropped; null if it was not"),
+    Column("marked", "bool", "", "whether it has a mark of congestion (ECN, CE)"),
+)
+
+QUEUE = (
+    Column("time_ps", "int64", "ps", "when the queue changed, since the run's start"),
+    Column("link", "int32", "", "id of the directed link, for the whole run"),
+    Column("from", "string", "", "sending node"),
+    Column("to", "string", "", "receiving node"),
+    Column("waiting_packets", "int64", "packets", "packets that wait after the change, all classes together"),
+    Column("waiting_bytes", "int64", "bytes", "bytes that wait after the change"),
 )
 
 
@@ -129,6 +165,7 @@ def link_table(intervals, node_names):
         | (intervals.busy_s > 0)
         | (intervals.queue_max_bytes > 0)
         | (intervals.dropped > 0).any(axis=1)
+        | (intervals.marked > 0)
     )
     kept = type(intervals)(*(column[active] for column in intervals))
     return _table(
@@ -136,7 +173,7 @@ def link_table(intervals, node_names):
         [
             *(kept.t_s, kept.link, _named(kept.from_node, node_names), _named(kept.to_node, node_names)),
             *(_named(kept.kind, KIND_NAMES), kept.bytes, kept.packets, *kept.dropped.T),
-            *(kept.queue_max_bytes, kept.busy_s),
+            *(kept.queue_max_bytes, kept.busy_s, kept.marked),
         ],
     )
 
@@ -164,6 +201,34 @@ def contact_table(contacts, node_names):
             _named(contacts.to_node, node_names),
             _named(contacts.kind, KIND_NAMES),
             *contacts[3:],
+        ],
+    )
+
+
+def packet_table(events, node_names):
+    """Table of `PacketEvents`."""
+    import pyarrow as pa
+
+    link, cause = np.asarray(events.link), np.asarray(events.cause)
+    causes = pa.array(CAUSES, pa.string()).take(pa.array(cause, mask=cause == NONE))
+    return _table(
+        PACKETS,
+        [
+            *(events.time_ps, events.flow, events.sequence, _named(events.event, EVENT_NAMES)),
+            *(_named(events.node, node_names), pa.array(link.astype(np.int32), mask=link == NONE)),
+            *(events.hop, events.packets, events.size_bytes, events.created_ps, causes, events.marked),
+        ],
+    )
+
+
+def queue_table(lengths, node_names):
+    """Table of `QueueLengths`."""
+    return _table(
+        QUEUE,
+        [
+            *(lengths.time_ps, lengths.link),
+            *(_named(lengths.from_node, node_names), _named(lengths.to_node, node_names)),
+            *(lengths.waiting_packets, lengths.waiting_bytes),
         ],
     )
 

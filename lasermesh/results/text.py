@@ -1,8 +1,19 @@
 """The summary of a run as people read it, in lines of at most 100 characters."""
 
-import textwrap
-
-from lasermesh.results.layout import INDENT, LINE, columns, count, cut, decimal, share, signed, size
+from lasermesh.results.layout import (
+    INDENT,
+    LINE,
+    columns,
+    count,
+    cut,
+    decimal,
+    label,
+    share,
+    signed,
+    size,
+    wrapped,
+)
+from lasermesh.results.sections import faults_section, marks_section, services_section, transfers_section
 from lasermesh.results.summary import drops_by_cause
 
 MOST_FLOWS = 20
@@ -20,6 +31,10 @@ def format_summary(summary):
         _traffic(summary),
         _latencies(summary),
         _drops(summary),
+        marks_section(summary),
+        transfers_section(summary),
+        services_section(summary),
+        faults_section(summary),
         _busiest_links(summary),
         _changes(summary, "handovers", "handover_count", "Hand-overs"),
         _changes(summary, "path_changes", "path_change_count", "Path changes"),
@@ -50,12 +65,6 @@ def _heading(summary):
     return lines
 
 
-def _label(flow):
-    """Name of a flow with its ends, which a flow made from pairs has in its name."""
-    ends = f"{flow['from']}>{flow['to']}"
-    return flow["name"] if ends in flow["name"] else f"{flow['name']} {ends}"
-
-
 def _badness(flow):
     """Order of the worst flows: by the share that was dropped, then by the 99th percentile of latency."""
     dropped = sum(flow["dropped"].values())
@@ -68,14 +77,14 @@ def _by_flow(summary, title, headers, cells):
     if not flows:
         return [f"{title}: none"]
     if len(flows) <= MOST_FLOWS:
-        shown, worst = [(_label(flow), flow) for flow in flows], []
+        shown, worst = [(label(flow), flow) for flow in flows], []
     else:
         groups = summary["flow_groups"][:MOST_FLOWS]
         shown = [(f"{group['name']}, {count(group['flows'])} flows", group) for group in groups]
-        worst = [(_label(flow), flow) for flow in sorted(flows, key=_badness, reverse=True)[:WORST]]
+        worst = [(label(flow), flow) for flow in sorted(flows, key=_badness, reverse=True)[:WORST]]
     total = [("all flows", summary["total"])] if len(flows) > 1 else []
 
-    rows = [[label, *cells(statistics)] for label, statistics in (*shown, *worst, *total)]
+    rows = [[name, *cells(statistics)] for name, statistics in (*shown, *worst, *total)]
     lines = columns(title, headers, rows)
     if total:
         lines.insert(-1, INDENT + "-" * (LINE - len(INDENT)))
@@ -131,11 +140,11 @@ def _drops(summary):
     headers = [("dropped", "packets"), ("dropped", "of sent"), ("most of them", "")]
     none = [cause for cause, number in drops if not number]
     lines = columns("Drops by cause", headers, rows, last_left=True)
-    return lines + (_wrapped(f"none by {', '.join(none)}", INDENT) if none else [])
+    return lines + (wrapped(f"none by {', '.join(none)}", INDENT) if none else [])
 
 
 def _most_of(flow, cause):
-    return f"{count(flow['dropped'][cause])} of {cut(_label(flow), 40)}"
+    return f"{count(flow['dropped'][cause])} of {cut(label(flow), 40)}"
 
 
 def _busiest_links(summary):
@@ -202,31 +211,27 @@ def _remarks(summary):
         text += f" in {capture['file']}"
         if capture["cut"]:
             text += f"; {count(capture['cut'])} more were left out, over the limit"
-        lines += _wrapped(text)
+        lines += wrapped(text)
     if memory := summary.get("memory"):
         text = f"Links with a memory were followed from t = {memory['from_s']:.12g} s on"
         if memory["warm_up_s"] is not None:
             text += f", after a warm-up of {memory['warm_up_s']:.12g} s"
-        lines += _wrapped(text)
+        lines += wrapped(text)
     if skipped := summary.get("satellites_skipped"):
         reasons = ", ".join(f"{reason} {count(number)}" for reason, number in skipped.items())
-        lines += _wrapped(f"Element sets that were left out, {count(sum(skipped.values()))}: {reasons}")
+        lines += wrapped(f"Element sets that were left out, {count(sum(skipped.values()))}: {reasons}")
     if failed := summary.get("satellites_failed"):
         names = [item if isinstance(item, str) else _failed(item) for item in failed]
         text = (
             f"Satellites that could not be propagated, {count(len(names))}: {', '.join(names[:NAMES_SHOWN])}"
         )
         more = len(names) - NAMES_SHOWN
-        lines += _wrapped(text + (f" and {count(more)} more, see summary.json" if more > 0 else ""))
+        lines += wrapped(text + (f" and {count(more)} more, see summary.json" if more > 0 else ""))
     for warning in summary.get("warnings") or []:
-        lines += _wrapped(f"Warning: {warning}")
+        lines += wrapped(f"Warning: {warning}")
     return lines
 
 
 def _failed(item):
     """Name of a satellite that failed, with the instant."""
     return item["name"] + (f" at t = {item['t_s']:.3f} s" if item.get("t_s") is not None else "")
-
-
-def _wrapped(text, indent=""):
-    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent + INDENT)

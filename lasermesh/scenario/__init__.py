@@ -1,9 +1,12 @@
 """What the user wrote: topology and experiment files, checked and with all their problems at once."""
 
 from lasermesh.scenario.describe import describe
-from lasermesh.scenario.experiment import Experiment, Flow, FlowSpec, Packets, Pair, Routing
+from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
+from lasermesh.scenario.faults import Fault
+from lasermesh.scenario.flows import Flow, FlowSpec, Pair, Trace
 from lasermesh.scenario.loading import load, load_experiment, load_topology
 from lasermesh.scenario.problems import Problem, ScenarioError
+from lasermesh.scenario.queues import QueueKeys, QueueRule, QueueSettings, QueuesOfLinks
 from lasermesh.scenario.topology import (
     ElementSet,
     GroundGroup,
@@ -19,14 +22,20 @@ from lasermesh.scenario.topology import (
 __all__ = [
     "ElementSet",
     "Experiment",
+    "Fault",
     "Flow",
     "FlowSpec",
     "GroundGroup",
     "LinkRule",
+    "Observe",
     "Packets",
     "Pair",
     "PlanContact",
     "Problem",
+    "QueueKeys",
+    "QueueRule",
+    "QueueSettings",
+    "QueuesOfLinks",
     "Routing",
     "SatelliteGroup",
     "ScenarioError",
@@ -34,6 +43,7 @@ __all__ = [
     "TerminalType",
     "TerminalUse",
     "Topology",
+    "Trace",
     "describe",
     "load",
     "load_experiment",

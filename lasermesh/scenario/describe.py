@@ -1,8 +1,11 @@
 """The schema of scenario files, as text and as a structure, from the metadata beside the fields."""
 
-from lasermesh.scenario.experiment import Experiment, Flow, Packets, Pair, Routing
+from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
+from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of, later_keys
+from lasermesh.scenario.flows import Flow, MatrixEntry, Pair, TracePacket
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.queues import QueueRule
 from lasermesh.scenario.terminals import Acquisition
 from lasermesh.scenario.topology import (
     GroundGroup,
@@ -26,9 +29,14 @@ _TABLES = (
     ("Experiment file, top level", (Experiment,)),
     ("[routing]", (Routing,)),
     ("[packets]", (Packets,)),
+    ("[[queues]]", (QueueRule,)),
     ("[[flows]]", (Flow,)),
+    ("[[faults]]", (Fault,)),
+    ("[observe]", (Observe,)),
     ("CSV file of sites", (Site,)),
     ("CSV file of pairs", (Pair,)),
+    ("CSV file of a traffic matrix", (MatrixEntry,)),
+    ("CSV file of a trace", (TracePacket,)),
     ("CSV file of a contact plan", (PlanContact,)),
 )
 
@@ -57,16 +65,18 @@ def _table(title, classes):
 def _key(key):
     kind = key.kind
     required = key.default is REQUIRED
+    beside = () if key.beside is None else (key.beside_words,)
     return {
         "name": key.name,
-        "required": required or list(key.required_with),
+        "required": required or [*key.required_with, *(beside if key.needed else ())],
         "default": None if required or _is_table(key.default) else as_plain(key.default),
         "unit": unit_of(kind),
         "low": getattr(kind, "low", None),
         "above": getattr(kind, "above", None),
         "high": getattr(kind, "high", None),
+        "below": getattr(kind, "below", None),
         "choices": list(getattr(kind, "choices", ())),
-        "goes_with": list(key.only),
+        "goes_with": [*key.only, *beside],
         "is": kind.words(),
         "help": key.help,
     }
@@ -74,7 +84,12 @@ def _key(key):
 
 def unit_of(kind):
     """Unit of a kind of values, or of the numbers in it; None if they have none."""
-    inner = (getattr(kind, "item", None), *getattr(kind, "items", ()), *getattr(kind, "kinds", ()))
+    inner = (
+        getattr(kind, "item", None),
+        getattr(kind, "row", None),
+        *getattr(kind, "items", ()),
+        *getattr(kind, "kinds", ()),
+    )
     units = [getattr(kind, "unit", None), *(unit_of(each) for each in inner if each is not None)]
     return next((unit for unit in reversed(units) if unit), None)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import (
     Choice,
     Either,
@@ -13,6 +14,7 @@ from lasermesh.scenario.fields import (
     ListOf,
     Name,
     Number,
+    OneOrMore,
     Row,
     Table,
     Tables,
@@ -21,14 +23,12 @@ from lasermesh.scenario.fields import (
     bulky,
     key,
 )
-from lasermesh.scenario.topology import FILE, NODE, QUEUE_BYTES, QUEUE_PACKETS, RATE, Topology
+from lasermesh.scenario.flows import LONGEST_S, TIME, Flow, FlowSpec
+from lasermesh.scenario.queues import QueueKeys, QueueRule
+from lasermesh.scenario.topology import NODE, Topology
 
-LONGEST_S = 106 * 86_400.0
-"""The packet engine counts int64 picoseconds, which end after 106.75 days."""
-
-TIME = Number(0.0, LONGEST_S, unit="s")
-PACKET_BYTES = Integer(28, 65_535, unit="bytes")
-ONE_PAIR, PAIRS = "a single pair", "pairs"
+PROCESSING = Number(0.0, 1.0, unit="s")
+PACKET, TRAIN = "packet", "train"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,95 +49,55 @@ class Routing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Packets:
+class Packets(QueueKeys):
     """Queues and handling of packets, for all links whose rule says nothing else."""
 
-    queue_packets: int | None = key(
-        QUEUE_PACKETS,
-        None,
-        help="Most packets that wait for a link; without queue_bytes too: 50 ms of its rate.",
-    )
-    queue_bytes: int | None = key(
-        QUEUE_BYTES,
-        None,
-        help="Most bytes that wait for a link; without queue_packets too: 50 ms of its rate.",
-    )
     framing_bytes: int = key(Integer(0, 65_535, unit="bytes"), 0, help="Added to each packet on a link.")
     hop_limit: int = key(Integer(1, 255), 64, help="Most links a packet crosses.")
     on_link_down: str = key(
         Choice(("drop", "reroute")), "drop", help="What becomes of packets that wait when a link goes down."
     )
     scale: float = key(
-        Number(1e-6, 1e6), 1.0, help="Multiplies every link and flow rate and every queue limit in bytes."
+        Number(1e-6, 1e6),
+        1.0,
+        help="Multiplies every link and flow rate and every queue limit and threshold in bytes.",
     )
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A source and a destination; a row of a CSV file of pairs."""
-
-    from_name: str = key(NODE, name="from", help="Node that sends.")
-    to_name: str = key(NODE, name="to", help="Node that receives.")
-    rate_gbps: float | None = key(RATE, None, help="Rate of this flow; absent: that of the [[flows]] table.")
+    satellite_processing_s: float = key(
+        PROCESSING, 0.0, help="From the arrival of a packet's last bit until a satellite looks at it."
+    )
+    ground_processing_s: float = key(PROCESSING, 0.0, help="The same on the ground.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flow:
-    """Packets from one node to another, or for each of several pairs, as `[[flows]]`."""
+class Observe:
+    """What is written down besides the counters of flows and links."""
 
-    later: ClassVar = ("class",)
-    name: str = key(Name(), help="Name of the flow; with pairs, flows are named NAME/FROM>TO.")
-    kind: str = key(Choice(("constant", "poisson")), "constant", help="When packets are sent.")
-    from_name: str | None = key(
-        NODE, None, name="from", only=(ONE_PAIR,), required_with=(ONE_PAIR,), help="Node that sends."
-    )
-    to_name: str | None = key(
-        NODE, None, name="to", only=(ONE_PAIR,), required_with=(ONE_PAIR,), help="Node that receives."
-    )
-    pairs: tuple[Pair, ...] = key(
-        Either((FILE, ListOf(Row(("from", "to"), (NODE, NODE))))),
-        (),
-        help="List of [from, to], or CSV file with columns from,to[,rate_gbps]; one flow each.",
-    )
-    rate_gbps: float | None = key(RATE, None, help="Rate of each flow, whole IP packets counted.")
-    packet_bytes: int | None = key(
-        PACKET_BYTES, None, help="Size of each packet, whole IP packet; absent: 1500, unless there is a mix."
-    )
-    packet_mix: tuple[tuple[int, int], ...] | None = key(
-        ListOf(Row(("bytes", "weight"), (PACKET_BYTES, Integer(1, 10**6)))),
+    links_every_s: float | None = key(
+        Number(low=1e-6, high=LONGEST_S, unit="s"),
         None,
-        help="Sizes drawn by weight.",
+        help="Interval of the time series of links; absent: every step.",
     )
-    start_s: float = key(TIME, 0.0, help="First packet not before, from the experiment's start.")
-    stop_s: float | None = key(TIME, None, help="No packet from then on; absent: the experiment's end.")
-    phase_s: float | None = key(
-        TIME, None, help="Delay of the first packet; absent: drawn within one packet interval."
+    trace_flows: tuple[str, ...] | str = key(
+        Either(
+            (Text('the name of a flow in quotes or "all"'), ListOf(Text("the name of a flow"), distinct=True))
+        ),
+        (),
+        help='Flows or [[flows]] whose packets are written down hop by hop, by name, or "all".',
+    )
+    queue_of: tuple[tuple[str, str], ...] = key(
+        OneOrMore(Row(("from", "to"), (NODE, NODE))),
+        (),
+        help="Links, each [from, to], whose queue is written down whenever it changes.",
     )
 
-
-@dataclass(frozen=True)
-class FlowSpec:
-    """One flow from one node to another, with rows in place of names."""
-
-    name: str
-    kind: str
-    from_name: str
-    to_name: str
-    from_row: int
-    to_row: int
-    rate_gbps: float
-    packet_mix: tuple[tuple[int, int], ...]
-    start_s: float
-    stop_s: float
-    phase_s: float | None
-    class_: int = 0  # the only traffic class there is so far
+    queue_rows: tuple[tuple[int, int], ...] = bulky()  # rows of both ends of each of `queue_of`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A topology, what is sent across it, and how it is handled."""
 
-    later: ClassVar = ("workloads", "faults", "sensors", "compute", "power")
+    later: ClassVar = ("workloads", "sensors", "compute", "power")
     name: str = key(Name(), None, help="Name of the experiment; absent: that of the file.")
     topology: Topology = key(
         Either((Text("the name of a topology"), Table())),
@@ -146,10 +106,22 @@ class Experiment:
     start_s: float = key(TIME, 0.0, help="Where the run starts, from the topology's epoch.")
     duration_s: float = key(Number(above=0.0, high=LONGEST_S, unit="s"), help="How long the run is.")
     seed: int = key(Integer(0, 2**63 - 1), 0, help="Seed of everything random in the traffic.")
-    fidelity: str = key(Choice(("packet",), later=("train",)), "packet", help="What travels as one entry.")
+    fidelity: str = key(
+        Choice((PACKET, TRAIN)),
+        PACKET,
+        help="What travels as one entry: a packet, or several of a constant flow, faster and not exact.",
+    )
+    train_packets: int = key(
+        Integer(2, 512, unit="packets"), 32, beside=("fidelity", (TRAIN,)), help="Most packets of a train."
+    )
     routing: Routing = key(Table(), Routing(), help="Routing.")
     packets: Packets = key(Table(), Packets(), help="Queues and handling of packets.")
+    queues: tuple[QueueRule, ...] = key(
+        Tables(), (), help="Queues of some links; of several the last counts."
+    )
     flows: tuple[Flow, ...] = key(Tables(), help="What is sent.")
+    faults: tuple[Fault, ...] = key(Tables(), (), help="What fails, and when.")
+    observe: Observe = key(Table(), Observe(), help="What is written down besides the counters.")
 
     expanded_flows: tuple[FlowSpec, ...] = bulky()
     file: Path | None = bulky(None)

@@ -36,6 +36,8 @@ class Key:
 
     `only` and `required_with` name variants of the table (as `pattern`, or `rule = "grid"`): those to which
     the key is limited, and those in which it must be given. An empty `only` means all of them.
+    `beside` is another key of the table with the values that it must have for this one to stand; where it has
+    one of them and `needed` is true, this one must stand.
     """
 
     name: str
@@ -44,6 +46,14 @@ class Key:
     help: str
     only: tuple = ()
     required_with: tuple = ()
+    beside: tuple | None = None
+    needed: bool = False
+
+    @property
+    def beside_words(self):
+        """What the other key must say, as `kind = "bulk" or "request"`."""
+        other, values = self.beside
+        return f"{other} = {Choice(values).words()}"
 
     def applies_to(self, variant):
         return variant is None or not self.only or variant in self.only
@@ -54,19 +64,22 @@ class Key:
         return variant in self.required_with
 
 
-def key(kind, default=REQUIRED, *, help, name=None, only=(), required_with=()):
+def key(kind, default=REQUIRED, *, help, name=None, only=(), required_with=(), beside=None, needed=False):
     """A dataclass field that a file sets, by the field's own name unless `name` says otherwise."""
-    metadata = {"key": Key(name, kind, default, help, only, required_with)}
+    metadata = {"key": Key(name, kind, default, help, only, required_with, beside, needed)}
     if default is REQUIRED:
         return dataclasses.field(metadata=metadata)
     return _field(default, metadata)
 
 
 def keys_of(*classes):
-    """The keys of one or more dataclasses, by name in the file, in the order of their fields."""
+    """The keys of one or more dataclasses, by name in the file, in the order of their fields, inherited ones
+    last.
+    """
     keys = {}
     for cls in classes:
-        for each in dataclasses.fields(cls):
+        own = cls.__annotations__
+        for each in sorted(dataclasses.fields(cls), key=lambda each: each.name not in own):
             if "key" in each.metadata:
                 described = each.metadata["key"]
                 name = described.name or each.name
@@ -144,10 +157,12 @@ class Kind:
         return self.convert(value)
 
 
-def _range_words(low, high, above=None):
-    low, high, above = (
-        f"{limit:.15g}" if isinstance(limit, float) else limit for limit in (low, high, above)
+def _range_words(low, high, above=None, below=None):
+    low, high, above, below = (
+        f"{limit:.15g}" if isinstance(limit, float) else limit for limit in (low, high, above, below)
     )
+    if below is not None:
+        return f" of at least {low} and below {below}"
     if above is not None:
         return f" above {above}" + ("" if high is None else f" and at most {high}")
     if high is None:
@@ -182,13 +197,14 @@ class Number(Kind):
     low: float | None = None
     high: float | None = None
     above: float | None = None
+    below: float | None = None  # only together with `low`
     unit: str | None = None
 
     def fits(self, value):
         return isinstance(value, int | float) and not isinstance(value, bool)
 
     def words(self):
-        return "a number" + _range_words(self.low, self.high, self.above)
+        return "a number" + _range_words(self.low, self.high, self.above, self.below)
 
     def fault(self, value):
         inside = (
@@ -196,6 +212,7 @@ class Number(Kind):
             and (self.low is None or value >= self.low)
             and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
+            and (self.below is None or value < self.below)
         )
         return None if inside else f"must be {self.words()} (got {shown(value)})"
 
@@ -366,6 +383,28 @@ def _without_repetition(items, place):
         if first != index:
             place.at(index).report(f"{shown(item)} stands already at {place.at(first)}", item)
     return items if len(first_index) == len(items) else BAD
+
+
+@dataclass(frozen=True)
+class OneOrMore(Kind):
+    """One row, or a list of rows; always read as several."""
+
+    row: Row
+
+    def fits(self, value):
+        return isinstance(value, list)
+
+    def words(self):
+        return f"{self.row.words()}, or a list of such lists"
+
+    def read(self, value, place):
+        if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
+            return ListOf(self.row, distinct=True).read(value, place)
+        if not self.fits(value) or not self.row.fits(value):
+            place.report(f"must be {self.words()} (got {shown(value)})", value)
+            return BAD
+        row = self.row.read(value, place)
+        return BAD if row is BAD else (row,)
 
 
 @dataclass(frozen=True)

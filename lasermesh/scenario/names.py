@@ -69,10 +69,28 @@ class NodeNames:
         elif name in self.groups:
             place.report(f"{shown(name)} is a group; here the name of one node is wanted", name)
         else:
-            self._suggestions += 1
-            hint = did_you_mean(name, self._rows) if self._suggestions <= MOST_SUGGESTIONS else ""
-            place.report(f"no node is named {shown(name)} in topology {shown(self.topology)}{hint}", name)
+            self._report_unknown("node", name, self._rows, place)
         return BAD
+
+    def find_nodes(self, name, place, group_rows):
+        """Rows of the node or of the nodes of the group of that name; BAD as for `find`.
+
+        `group_rows` gives the rows of a group by its name; None if they cannot be known.
+        """
+        if name in self.groups and name not in self._rows:
+            return BAD if group_rows is None else tuple(group_rows(name))
+        if name in self._rows or row_number(name) is not None:
+            row = self.find(name, place)
+            return BAD if row is BAD else (row,)
+        if self.groups_known and not any(name.startswith(prefix) for prefix in self._unknown_prefixes):
+            self._report_unknown("node or group", name, [*self._rows, *self.groups], place)
+        return BAD
+
+    def _report_unknown(self, what, name, known, place):
+        """Says that nothing has that name, and which known one may be meant."""
+        self._suggestions += 1
+        hint = did_you_mean(name, known) if self._suggestions <= MOST_SUGGESTIONS else ""
+        place.report(f"no {what} is named {shown(name)} in topology {shown(self.topology)}{hint}", name)
 
     def is_known(self, name):
         """Whether this is the name of a node."""

@@ -9,7 +9,7 @@ from lasermesh.scenario.sources import dotted
 
 _STEP = re.compile(r'"([^"]*)"|\[(\d{1,9})\]|([^."\[\]=]+)')
 _PATH = re.compile(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern})|\[\d{{1,9}}\])*")
-_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "options")
+_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "observe", "options")
 
 
 class Option(NamedTuple):

@@ -1,10 +1,16 @@
 """Reading an experiment: its own tables and its topology."""
 
-from lasermesh.scenario.experiment import LONGEST_S, Experiment, Packets, Routing
+from lasermesh.scenario.experiment import TRAIN, Experiment, Packets, Routing
 from lasermesh.scenario.fields import BAD
+from lasermesh.scenario.flows import LONGEST_S
+from lasermesh.scenario.problems import shown
+from lasermesh.scenario.read_faults import read_faults
 from lasermesh.scenario.read_flows import read_flows
+from lasermesh.scenario.read_observe import mark_traced, read_observe
+from lasermesh.scenario.read_queues import check_queue_keys, check_takes_trains, read_queues
 from lasermesh.scenario.reading import read_table
 
+MOST_NAMED = 5
 WHOLE_STEPS_TOLERANCE = 1e-9  # relative; 0.3 / 0.1 is not 3 in floating point
 
 
@@ -25,10 +31,17 @@ def read_experiment(table, place, default_name, outline_of):
     values["packets"] = _read_packets(values["packets"], place.at("packets"))
     _check_times(values["start_s"], values["duration_s"], place)
     names = outline.names if outline else None
-    values["flows"], expanded = read_flows(values["flows"], place, names, values["duration_s"])
-    if BAD in values.values() or values["topology"] is None or BAD in values["flows"]:
+    topology, duration_s = values["topology"], values["duration_s"]
+    values["queues"] = read_queues(values["queues"], place, names, topology)
+    values["flows"], expanded = read_flows(values["flows"], place, names, topology, duration_s)
+    values["faults"] = read_faults(values["faults"], place, names, topology, duration_s)
+    values["observe"] = read_observe(values["observe"], place.at("observe"), names, values["flows"], expanded)
+    if values["fidelity"] == TRAIN:
+        _check_trains(values, place, outline)
+    parts = [*values.values(), *values["flows"], *values["queues"], *values["faults"]]
+    if BAD in parts or topology is None:
         return None
-    return Experiment(**values, expanded_flows=expanded)
+    return Experiment(**values, expanded_flows=mark_traced(expanded, values["observe"]))
 
 
 def _read_routing(table, place, outline):
@@ -50,7 +63,25 @@ def _read_packets(table, place):
     if table is BAD or isinstance(table, Packets):
         return table
     values = read_table((Packets,), table, place)
+    check_queue_keys(values, place)
     return BAD if BAD in values.values() else Packets(**values)
+
+
+def _check_trains(values, place, outline):
+    """All links must take trains, and it is said which flows are sent packet by packet all the same."""
+    tables = [(values["packets"], place.at("packets"))]
+    if values["topology"] is not None:
+        rules = values["topology"].links
+        tables += [(rule, outline.place.at("links", index)) for index, rule in enumerate(rules)]
+    tables += [(entry, place.at("queues", index)) for index, entry in enumerate(values["queues"])]
+    check_takes_trains(tables)
+    single = [flow.name for flow in values["flows"] if flow is not BAD and not flow.makes_trains]
+    if single:
+        named = ", ".join(shown(name) for name in single[:MOST_NAMED])
+        more = f" and {len(single) - MOST_NAMED} more" if len(single) > MOST_NAMED else ""
+        place.at("fidelity").warn(
+            f"only constant flows of one packet size make trains; packet by packet go {named}{more}"
+        )
 
 
 def _check_times(start_s, duration_s, place):

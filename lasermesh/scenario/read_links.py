@@ -6,6 +6,7 @@ from lasermesh import units
 from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.plan_reading import read_plan
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.read_queues import check_queue_keys
 from lasermesh.scenario.read_satellites import altitude_of_km
 from lasermesh.scenario.reading import read_table
 from lasermesh.scenario.topology import (
@@ -41,6 +42,7 @@ def read_link_rule(table, place, satellites, ground, names, grid_needs, step_s, 
     given = table.get("rule")
     variant = _VARIANTS.get(given) if isinstance(given, str) else None
     values = read_table((LinkRule,), table, place, variant)
+    check_queue_keys(values, place)
     if variant in _CHOICES:
         _resolve_choice(values, variant, place)
     if variant == GRID:

@@ -24,6 +24,7 @@ class Outline(NamedTuple):
     topology: Topology | None  # None if a part could not be read; to be used only if nothing was reported
     names: NodeNames
     step_s: float  # or BAD
+    place: object  # of the topology's table
 
 
 def read_topology(table, place, default_name):
@@ -57,14 +58,14 @@ def read_topology(table, place, default_name):
 
     parts = [*terminals.values(), *satellites.values(), *ground.values(), *links]
     if BAD in values.values() or BAD in parts or None in parts:
-        return Outline(None, names, values["step_s"])
+        return Outline(None, names, values["step_s"], place)
     values["terminals"] = tuple(terminals.values())
     values["satellites"] = _resolve_transit(satellites.values(), links)
     values["ground"] = tuple(ground.values())
     values["links"] = tuple(links)
     values["skipped"] = tuple(surroundings.skipped)
     _warn_of_idle_terminals(values, place)
-    return Outline(Topology(**values), names, values["step_s"])
+    return Outline(Topology(**values), names, values["step_s"], place)
 
 
 def _group_name(item, place):

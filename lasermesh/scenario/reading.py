@@ -41,10 +41,32 @@ def read_table(classes, table, place, variant=None):
             place.at(name).report(message, value)
             meant.add(known)
     # A key that was meant by a misspelt one is not reported as missing too.
-    return {
+    values = {
         name: BAD if name in meant and name not in table else _read_key(key, table, place, variant)
         for name, key in keys.items()
     }
+    for key in keys.values():
+        if key.beside is not None and values[key.name] is not BAD:
+            values[key.name] = _beside_other(key, values, table, place)
+    return values
+
+
+def _beside_other(key, values, table, place):
+    """The value of a key that goes with certain values of another one; BAD after reporting."""
+    other, wanted = key.beside
+    found = values[other]
+    if found is BAD:
+        return values[key.name]
+    if key.name in table and found not in wanted:
+        why = f"and there is no {other} here" if found is None else f"not with {other} = {shown(found)}"
+        message = f"goes with {key.beside_words}, {why}"
+        place.at(key.name).report(message, table[key.name])
+        return BAD
+    if key.name not in table and key.needed and found in wanted:
+        message = f"missing; must be {key.kind.words()}, with {other} = {shown(found)}"
+        place.at(key.name).report(message)
+        return BAD
+    return values[key.name]
 
 
 def _read_key(key, table, place, variant):
@@ -81,7 +103,9 @@ def _unknown_key(name, value, keys, later):
     hint, known = unit_hint(name, value, keys)
     if hint is not None:
         return hint, known
-    nearest = closest(name, keys) or next((known for known in keys if known.startswith(f"{name}_")), None)
+    without_unit = next((known for known in keys if known.rpartition("_")[0] == name), None)
+    longer = next((known for known in keys if known.startswith(f"{name}_")), None)
+    nearest = without_unit or closest(name, keys) or longer
     if nearest is not None:
         return f"unknown key; did you mean {shown(nearest)}?", nearest
     return f"unknown key; the keys here are {', '.join(keys)}", None

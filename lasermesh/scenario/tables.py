@@ -40,7 +40,7 @@ def read_csv(text, file, cls, report):
         Whether nothing had to be reported.
     """
     keys = keys_of(cls)
-    lines = _csv_lines(text, file, report)
+    lines = csv_lines(text, file, report)
     header = next(lines, _NOTHING)
     if header is _NOTHING:
         Line(report, file, None).report("has no header, only blank cells")
@@ -69,7 +69,7 @@ def read_csv(text, file, cls, report):
     return rows, sound
 
 
-def _csv_lines(text, file, report):
+def csv_lines(text, file, report):
     """Line number and stripped cells of every line that is not blank; None after a reported fault."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:

@@ -27,6 +27,7 @@ from lasermesh.scenario.fields import (
     row_number,
 )
 from lasermesh.scenario.problems import closest
+from lasermesh.scenario.queues import QueueKeys
 from lasermesh.scenario.terminals import RANGE, RATE, SHORTEST_MEAN_S, TerminalType, TerminalUse
 
 ELEVATION = Number(low=-90.0, high=90.0, unit="deg")
@@ -43,8 +44,6 @@ MASK = Either(
 IPN_NUMBER = Integer(1, 2**62)
 
 DEFAULT_OFFSETS = ((0, 1), (1, 0))
-QUEUE_PACKETS = Integer(0, 2**31 - 1, unit="packets")
-QUEUE_BYTES = Integer(0, 2**53, unit="bytes")
 
 LOWEST_ALTITUDE_KM = 100.0
 
@@ -267,6 +266,12 @@ class Site:
         only=(ONE_SITE,),
         help="How long clouds stay on average.",
     )
+    population: float | None = key(
+        Number(above=0.0, high=1e12),
+        None,
+        only=(ONE_SITE,),
+        help='Of the place that it serves; traffic by matrix = "gravity" goes with it.',
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +283,7 @@ class GroundGroup:
         FILE,
         (),
         help="CSV file or shipped set with columns name,lat_deg,lon_deg[,height_m,mask_deg,antennas,"
-        "availability,mean_cloudy_s].",
+        "availability,mean_cloudy_s,population].",
     )
     transit: bool = key(Flag(), False, help="Whether packets may pass through to other nodes.")
     prefix: bool = key(Flag(), False, only=(SITES,), help="Whether site names get NAME/ before them.")
@@ -303,8 +308,8 @@ class PlanContact:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkRule:
-    """Which of the possible links are made."""
+class LinkRule(QueueKeys):
+    """Which of the possible links are made, and which queues they have."""
 
     rule: str = key(Choice(("grid", "nearest", "guest", "ground", "plan")), help="Which links are made.")
     satellites: tuple[str, ...] = key(
@@ -396,8 +401,6 @@ class LinkRule:
         help="Contact plan: CSV with columns from,to,start_s,stop_s,rate_bps[,owlt_s], JSON, Parquet, ION "
         "(ionrc), HDTN or A-SABR.",
     )
-    queue_packets: int | None = key(QUEUE_PACKETS, None, help="Most packets that wait; replaces [packets].")
-    queue_bytes: int | None = key(QUEUE_BYTES, None, help="Most bytes that wait; replaces [packets].")
 
     plan_contacts: tuple[PlanContact, ...] = bulky()
 
@@ -406,7 +409,7 @@ class LinkRule:
 class Topology:
     """Nodes and link rules: all that fixes the link graph at every instant."""
 
-    later: ClassVar = ("sensors", "compute", "power", "faults")
+    later: ClassVar = ("sensors", "compute", "power")
     name: str = key(Name(), None, help="Name of the topology; absent: that of the file.")
     epoch: datetime.datetime = key(
         Moment(1957, 2056),

@@ -98,7 +98,7 @@ def test_a_folder_of_other_things_is_refused_even_with_force(run_command, world,
         (["packets.on_link_down=cry"], "on_link_down"),
         (["packets.scale=0"], "scale"),
         (["flows.date.rate_gbps=1"], "data"),
-        (["fidelity=train"], "not yet supported"),
+        (["fidelity=trains"], '"train"'),
     ],
 )
 def test_a_bad_value_is_a_sentence_and_leaves_nothing(run_command, world, tmp_path, sets, words):

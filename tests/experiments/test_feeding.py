@@ -7,7 +7,10 @@ import pytest
 
 from lasermesh.contacts import LinkGraph, LinkStep, LinkTable
 from lasermesh.experiments.contact_log import ContactLog
-from lasermesh.experiments.feeding import NO_LIMIT, LinkChanges, LinkFeed, engine_changes, lasting_graph
+from lasermesh.experiments.fault_overlay import Faults, LinkChanges
+from lasermesh.experiments.faults import LINK, NODE, Fault
+from lasermesh.experiments.feeding import LinkFeed, engine_changes, lasting_graph
+from lasermesh.experiments.queueing import NO_LIMIT, Queues
 from lasermesh.packets.state import CHANGE_RATE, CHANGE_START, CHANGE_STOP, NEVER
 from lasermesh.units import PS_PER_S, SPEED_OF_LIGHT_M_PER_S
 
@@ -19,6 +22,8 @@ class ScriptedLinks:
 
     Ranges are `range_m(link, t_s)`.
     """
+
+    holdings = ()
 
     def __init__(self, n_links, script, range_m=lambda link, t_s: 1e6 + 0.0 * link, rules=None):
         self.script = script
@@ -35,10 +40,13 @@ class ScriptedLinks:
         up = np.array([link for link, rate in rates.items() if rate], np.int32)
         inner = [event for event in self.script if start_s < event[0] < end_s]
         columns = list(zip(*inner, strict=True)) or [(), (), ()]
-        return SimpleNamespace(
-            graph=SimpleNamespace(
-                t_s=start_s, link=up, rate_bps=np.array([rates[link] for link in up.tolist()], np.int64)
-            ),
+        ends = self.links.from_node[up], self.links.to_node[up]
+        first = np.concatenate(([0], np.cumsum(np.bincount(ends[0], minlength=2 * len(rates)))))
+        rate_bps = np.array([rates[link] for link in up.tolist()], np.int64)
+        zeros = np.zeros(len(up), np.int16)
+        graph = LinkGraph(start_s, first, *ends, up, zeros + 1e6, rate_bps, zeros, self.links.rule[up])
+        return LinkStep(
+            graph,
             change_s=np.array(columns[0], float),
             change_link=np.array(columns[1], np.int32),
             change_rate_bps=np.array(columns[2], np.int64),
@@ -55,10 +63,12 @@ class Recorder:
     def __init__(self):
         self.n_links = 0
         self.limits = {}
+        self.queues = []
         self.steps = []
 
-    def add_links(self, from_node, to_node, limit_packets, limit_bytes, taps):
+    def add_links(self, from_node, to_node, limit_packets, limit_bytes, taps, queues):
         self.n_links += len(from_node)
+        self.queues.append(queues)
 
     def set_limits(self, links, limit_packets, limit_bytes):
         for link, packets, size in zip(links.tolist(), limit_packets, limit_bytes, strict=True):
@@ -68,12 +78,42 @@ class Recorder:
         self.steps.append(step)
 
 
-def feed_of(links, queues=((None, None),), scale=1.0):
-    """A LinkFeed over scripted links with a recorder behind it; queue keys by rule."""
-    rules = [SimpleNamespace(queue_packets=p, queue_bytes=b) for p, b in queues]
-    packets = SimpleNamespace(scale=scale, queue_packets=None, queue_bytes=None)
-    experiment = SimpleNamespace(packets=packets, topology=SimpleNamespace(links=rules))
-    return LinkFeed(experiment, links, Recorder(), lambda *columns: 0, np.zeros(0, bool))
+class QueuesByRule:
+    """Which queue settings links have: those of their rule."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def of_links(self, from_node, to_node, rule):
+        return np.asarray(rule, np.int64)
+
+
+def settings(**given):
+    """Queue settings, those of a file that says nothing but what is given."""
+    defaults = {
+        "queue_packets": None,
+        "queue_bytes": None,
+        "queue": "drop-tail",
+        "classes": 1,
+        "ecn_threshold_packets": None,
+        "ecn_threshold_bytes": None,
+        "codel_target_s": 0.005,
+        "codel_interval_s": 0.1,
+        "codel_min_bytes": 1500,
+        "bit_error_rate": 0.0,
+    }
+    return SimpleNamespace(**defaults | given)
+
+
+def feed_of(links, queues=((None, None),), scale=1.0, faults=None):
+    """A LinkFeed over scripted links with a recorder behind it; queue limits, or all settings, by rule."""
+    by_rule = [
+        each if isinstance(each, SimpleNamespace) else settings(queue_packets=each[0], queue_bytes=each[1])
+        for each in queues
+    ]
+    experiment = SimpleNamespace(packets=SimpleNamespace(scale=scale))
+    told = Queues(QueuesByRule(by_rule), scale)
+    return LinkFeed(experiment, links, Recorder(), told, lambda *columns: 0, np.zeros(0, bool), faults)
 
 
 def step_of(feed, start_s, end_s):
@@ -180,7 +220,7 @@ def test_a_queue_limit_that_goes_with_the_rate_changes_with_the_rate():
     step_of(feed, 0.0, 1.0)
     limits = feed._engine.limits
     assert limits == {0: (NO_LIMIT, 6250), 1: (NO_LIMIT, 6250)}
-    assert feed.limits_bytes().tolist()[0] == 6250
+    assert feed.most_waiting_bytes().tolist()[0] == 6250
     assert feed.next_limits_ps == PS_PER_S // 4
     feed.change_limits()
     assert limits == {0: (NO_LIMIT, 12500), 1: (NO_LIMIT, 6250)}
@@ -220,6 +260,65 @@ def test_the_hash_notices_when_within_a_step_a_link_stops():
         step_of(feed, 0.0, 1.0)
         hashes.add(feed.link_graph_sha256)
     assert len(hashes) == 3
+
+
+def test_a_failed_link_stops_and_comes_back_at_its_instants_with_the_rate_of_then():
+    """Link 1, from node 2 to node 3; node 0 fails too, at the beginning of the second step."""
+    script = [(0.0, 0, MBPS), (0.0, 1, MBPS), (0.75, 1, 2 * MBPS)]
+    named = [
+        Fault(LINK, 2, 3, fails_ps=PS_PER_S // 2, repaired_ps=PS_PER_S + 7),
+        Fault(NODE, 0, fails_ps=PS_PER_S, repaired_ps=3 * PS_PER_S // 2),
+    ]
+    feed = feed_of(ScriptedLinks(2, script), faults=Faults(named, 0, 4))
+    step, changes = step_of(feed, 0.0, 1.0)
+    assert changes == [
+        (0, 0, CHANGE_START, MBPS),
+        (0, 1, CHANGE_START, MBPS),
+        (PS_PER_S // 2, 1, CHANGE_STOP, 0),
+    ]
+    assert step.links.tolist() == feed.lasting_graph.link.tolist() == [0, 1]  # it comes as a surprise
+    assert len(step.node_change_node) == 0
+    step, changes = step_of(feed, 1.0, 2.0)
+    assert changes == [
+        (PS_PER_S, 0, CHANGE_STOP, 0),
+        (PS_PER_S + 7, 1, CHANGE_START, 2 * MBPS),
+        (3 * PS_PER_S // 2, 0, CHANGE_START, MBPS),
+    ]
+    assert step.links.tolist() == [0, 1] and feed.lasting_graph.link.tolist() == []
+    assert feed.rate_bps.tolist() == [0, 0] and feed.stops_at_start
+    nodes = zip(step.node_change_ps, step.node_change_node, step.node_change_up, strict=True)
+    assert list(nodes) == [(PS_PER_S, 0, 0), (3 * PS_PER_S // 2, 0, 1)]
+    assert step_of(feed, 2.0, 3.0)[1] == [] and feed.rate_bps.tolist() == [MBPS, 2 * MBPS]
+
+
+def test_a_fault_that_does_not_come_leaves_the_hash_alone():
+    hashes = set()
+    for faults in (None, Faults([Fault(NODE, 0, fails_ps=9 * PS_PER_S)], 0, 4)):
+        feed = feed_of(ScriptedLinks(2, [(0.0, 0, MBPS), (0.5, 1, MBPS), (1.5, 0, 0)]), faults=faults)
+        for start_s in (0.0, 1.0):
+            step_of(feed, start_s, start_s + 1.0)
+        hashes.add(feed.link_graph_sha256)
+    assert len(hashes) == 1
+
+
+def test_the_engine_is_told_the_queues_of_each_link_and_scaled_is_what_counts_bytes_of_a_queue():
+    marking = settings(queue="ecn-threshold", ecn_threshold_packets=20, ecn_threshold_bytes=30_000)
+    waiting = settings(
+        queue="codel", classes=3, codel_target_s=0.01, codel_min_bytes=3000, bit_error_rate=1e-9
+    )
+    links = ScriptedLinks(3, [(0.0, link, MBPS) for link in range(3)], rules=[0, 1, 2])
+    feed = feed_of(links, (marking, waiting, settings(queue_bytes=5000)), scale=0.5)
+    step_of(feed, 0.0, 1.0)
+    (queues,) = feed._engine.queues
+    assert queues.discipline.tolist() == [1, 2, 0] and queues.classes.tolist() == [1, 3, 1]
+    assert queues.mark_packets.tolist() == [20, NEVER, NEVER]
+    assert queues.mark_bytes.tolist() == [15_000, NEVER, NEVER]
+    assert queues.codel_target_ps.tolist() == [5 * 10**9, 10**10, 5 * 10**9]
+    assert queues.codel_interval_ps.tolist() == [10**11] * 3
+    assert queues.codel_min_bytes.tolist() == [1500, 3000, 1500]
+    assert queues.bit_error_rate.tolist() == [0.0, 1e-9, 0.0]
+    assert feed._engine.limits == {0: (NO_LIMIT, 3125), 1: (NO_LIMIT, 3125), 2: (NO_LIMIT, 2500)}
+    assert feed.most_waiting_bytes().tolist() == [3125, 3 * 3125, 2500]
 
 
 class Rows(list):

@@ -78,9 +78,9 @@ def plan(left_stop_s=2.0, right_stop_s=1e9):
     return "\n".join(rows) + "\n"
 
 
-def write_world(folder, *, head="", rate_gbps=0.0009, kind="constant", more="", **of_plan):
+def write_world(folder, *, head="", rate_gbps=0.0009, kind="constant", more="", plan_text=None, **of_plan):
     """The file of an experiment of four seconds; the rate of every link is 1 Mbit/s."""
-    (folder / "plan.csv").write_text(plan(**of_plan))
+    (folder / "plan.csv").write_text(plan(**of_plan) if plan_text is None else plan_text)
     path = folder / "world.toml"
     path.write_text(
         "duration_s = 4.0\n" + head + TOPOLOGY + FLOW.format(kind=kind, rate_gbps=rate_gbps) + more

@@ -3,15 +3,23 @@
 import numpy as np
 
 from lasermesh.packets.causes import LINK_DOWN, N_CAUSES, QUEUE
+from lasermesh.packets.state import NEVER
 from lasermesh.results import (
+    ARRIVED,
+    DELIVERED,
+    DROPPED,
+    LEFT,
     Contacts,
     FlowCounters,
     FlowList,
     LinkIntervals,
     LinkTotals,
+    PacketEvents,
     PathChanges,
+    QueueLengths,
     summarise,
 )
+from lasermesh.units import NONE
 
 NODES = ("gen1-00-00", "gen1-00-01", "Tokyo", "Zürich")
 MS = 10**9
@@ -52,12 +60,19 @@ def counters(latencies_ps=LATENCIES_PS, packet_bytes=1500):
         jitter_ps=np.arange(n) * 0.25 * MS,
         reordered=np.arange(n),
         hops_sum=delivered * 3,
+        marked=delivered // 4,
+        unique_packets=np.zeros(n, np.int64),
+        unique_bytes=np.zeros(n, np.int64),
+        duplicates=np.zeros(n, np.int64),
+        done_ps=np.full(n, NEVER),
+        complete_ps=np.full(n, NEVER),
     )
 
 
 def flows(n=3):
     names = [f"{'office' if row else 'lone'}/Tokyo>Zürich" for row in range(n)]
-    return FlowList(names, ["Tokyo"] * n, ["Zürich"] * n, np.arange(n) * 1.0, np.full(n, np.inf))
+    groups = [name.partition("/")[0] for name in names]
+    return FlowList(names, ["Tokyo"] * n, ["Zürich"] * n, np.arange(n) * 1.0, np.full(n, np.inf), groups)
 
 
 def intervals():
@@ -73,6 +88,7 @@ def intervals():
         kind=np.array([1, 0, 1, 1, 0, 1], np.int8),
         bytes=np.array([3000, 1500, 6000, 3000, 0, 6000]),
         packets=np.array([2, 1, 4, 2, 0, 4]),
+        marked=np.array([0, 0, 3, 0, 0, 1]),
         dropped=dropped,
         queue_max_bytes=np.array([0, 0, 4500, 1500, 0, 3000]),
         busy_s=np.array([0.25, 0.125, 1.0, 0.25, 0.0, 1.0]),
@@ -100,6 +116,36 @@ def contacts():
         owlt_s=np.array([0.002, 0.003]),
         open_start=np.array([True, False]),
         open_stop=np.array([True, False]),
+    )
+
+
+def packet_events():
+    """Packet 5 of flow 1 is delivered over two links, marked on its way; packet 6 finds no room."""
+    return PacketEvents(
+        time_ps=np.array([10, 20, 30, 40, 40, 50]),
+        flow=np.full(6, 1, np.int32),
+        sequence=np.array([5, 5, 5, 5, 5, 6]),
+        event=np.array([LEFT, ARRIVED, LEFT, ARRIVED, DELIVERED, DROPPED], np.int8),
+        node=np.array([2, 0, 0, 3, 3, 2]),
+        link=np.array([0, 0, 4, 4, NONE, NONE]),
+        hop=np.array([1, 1, 2, 2, 2, 0]),
+        packets=np.full(6, 1),
+        size_bytes=np.full(6, 1500),
+        created_ps=np.array([3, 3, 3, 3, 3, 50]),
+        cause=np.array([NONE, NONE, NONE, NONE, NONE, QUEUE], np.int8),
+        marked=np.array([False, False, True, True, True, False]),
+    )
+
+
+def queue_lengths():
+    """One packet joins, then another, then both are taken."""
+    return QueueLengths(
+        time_ps=np.array([10, 20, 25, 40]),
+        link=np.zeros(4, np.int64),
+        from_node=np.full(4, 2),
+        to_node=np.zeros(4, np.int64),
+        waiting_packets=np.array([1, 2, 1, 0]),
+        waiting_bytes=np.array([40, 1540, 1500, 0]),
     )
 
 

@@ -14,7 +14,16 @@ from lasermesh.errors import RunFailed, UserError
 from lasermesh.packets.causes import CAUSES
 from lasermesh.results import LinkIntervals, RunFolder, load, tables
 from lasermesh.results.folder import UNFINISHED
-from tests.results.examples import NODES, SCENARIO, contacts, intervals, path_changes, summary
+from tests.results.examples import (
+    NODES,
+    SCENARIO,
+    contacts,
+    intervals,
+    packet_events,
+    path_changes,
+    queue_lengths,
+    summary,
+)
 
 ROOT = Path(__file__).parents[2]
 FULL = Path("/dev/full")
@@ -87,7 +96,7 @@ def test_flow_table_has_the_columns_and_values_of_the_summary(tmp_path):
         *(f"dropped_{cause}" for cause in CAUSES),
         *("bytes_sent", "bytes_delivered", "goodput_gbps"),
         *(f"latency_{what}_ms" for what in ("min", "mean", "p50", "p90", "p99", "max")),
-        *("jitter_ms", "reordered", "hops_mean"),
+        *("jitter_ms", "reordered", "hops_mean", "marked"),
     ]
     for row, (stored, told) in enumerate(zip(flows.to_pylist(), summary()["flows"], strict=True)):
         assert stored["flow"] == row
@@ -101,6 +110,7 @@ def test_flow_table_has_the_columns_and_values_of_the_summary(tmp_path):
             "goodput_gbps",
             "jitter_ms",
             "hops_mean",
+            "marked",
         ):
             assert stored[name] == told[name]
         assert {cause: stored[f"dropped_{cause}"] for cause in CAUSES} == told["dropped"]
@@ -114,7 +124,7 @@ def test_link_table_has_active_rows_only(tmp_path):
     assert links.column_names == [
         *("t_s", "link", "from", "to", "kind", "bytes", "packets"),
         *(f"dropped_{cause}" for cause in CAUSES),
-        *("queue_max_bytes", "busy_s"),
+        *("queue_max_bytes", "busy_s", "marked"),
     ]
     assert links["link"].to_pylist() == [0, 1, 2, 0, 2]
     assert links["from"].to_pylist()[:3] == ["Tokyo", "gen1-00-00", "gen1-00-01"]
@@ -385,3 +395,71 @@ def test_damaged_and_missing_files_are_told_when_asked_for(tmp_path):
 def test_run_says_what_it_is(tmp_path):
     finished(tmp_path / "run")
     assert repr(load(tmp_path / "run")) == f"<Run pencil, complete, {tmp_path / 'run'}>"
+
+
+def observed(path, *names):
+    """A folder with the tables that were asked for."""
+    folder = RunFolder.create("pencil", NODES, output=path, observed=names)
+    if folder.packets is not None:
+        folder.packets.write(packet_events())
+    if folder.queue is not None:
+        folder.queue.write(queue_lengths())
+    folder.close(summary(), SCENARIO)
+    return load(path)
+
+
+def test_packets_and_queues_are_kept_where_they_were_observed(tmp_path):
+    plain, packets, both = (
+        observed(tmp_path / str(len(names)), *names) for names in ((), ("packets",), ("packets", "queue"))
+    )
+    assert plain.packets is plain.queue is packets.queue is None
+    assert {"packets.parquet", "queue.parquet"} & set(packets.manifest["files"]) == {"packets.parquet"}
+    assert packets.packets.equals(both.packets)
+    rows = both.packets.to_pylist()
+    assert [row["event"] for row in rows] == ["left", "arrived", "left", "arrived", "delivered", "dropped"]
+    assert [row["node"] for row in rows] == ["Tokyo", "gen1-00-00", "gen1-00-00", "Zürich", "Zürich", "Tokyo"]
+    assert [row["link"] for row in rows] == [0, 0, 4, 4, None, None]
+    assert [row["cause"] for row in rows] == [None] * 5 + ["queue"]
+    assert [row["marked"] for row in rows] == [False, False, True, True, True, False]
+    assert rows[3] == {
+        "time_ps": 40,
+        "flow": 1,
+        "sequence": 5,
+        "event": "arrived",
+        "node": "Zürich",
+        "link": 4,
+        "hop": 2,
+        "packets": 1,
+        "size_bytes": 1500,
+        "created_ps": 3,
+        "cause": None,
+        "marked": True,
+    }
+    assert both.queue.to_pylist()[1] == {
+        "time_ps": 20,
+        "link": 0,
+        "from": "Tokyo",
+        "to": "gen1-00-00",
+        "waiting_packets": 2,
+        "waiting_bytes": 1540,
+    }
+    for table, column, unit in ((both.packets, "created_ps", b"ps"), (both.queue, "waiting_bytes", b"bytes")):
+        assert table.schema.field(column).metadata[b"unit"] == unit
+    assert all(
+        field.metadata[b"description"] for table in (both.packets, both.queue) for field in table.schema
+    )
+
+
+def test_a_folder_that_is_left_unfinished_keeps_no_observed_table_either(tmp_path):
+    with RunFolder.create("pencil", NODES, output=tmp_path / "run", observed=("packets", "queue")) as folder:
+        for _ in range(tables.ROW_GROUP // 6 + 1):
+            folder.packets.write(packet_events())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_replaces_another_leaves_nothing_of_its_observations(tmp_path):
+    observed(tmp_path / "run", "packets", "queue")
+    folder = RunFolder.create("pencil", NODES, output=tmp_path / "run", force=True)
+    folder.close(summary(), SCENARIO)
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert "packets.parquet" not in names and "queue.parquet" not in names

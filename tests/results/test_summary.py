@@ -131,7 +131,7 @@ def test_link_is_never_more_than_busy():
 
 def test_run_without_flows_has_a_summary():
     empty = counters(())
-    nobody = FlowList([], [], [], np.zeros(0), np.zeros(0))
+    nobody = FlowList([], [], [], np.zeros(0), np.zeros(0), [])
     built = summarise("x", 0, "complete", 1.0, nobody, empty, NODES, LinkTotals(), 0, {})
     assert built["flows"] == built["flow_groups"] == []
     assert built["total"]["sent"] == 0
@@ -151,3 +151,10 @@ def test_json_has_neither_nan_nor_infinity_nor_numpy():
     assert json_ready(("x", np.bool_(True))) == ["x", True]
     assert json.loads(to_json(summary(), indent=None)) == summary()
     assert "Zürich" in to_json(summary())
+
+
+def test_links_tell_what_was_dropped_and_marked_there():
+    links = summary()["links"]
+    assert {cause: number for cause, number in links["dropped"].items() if number} == {"queue": 8}
+    assert links["marked"] == 4
+    assert summary()["total"]["marked"] == sum(flow["marked"] for flow in summary()["flows"]) == 25

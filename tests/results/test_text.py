@@ -10,9 +10,9 @@ from tests.results.examples import MS, NODES, counters, summary
 def many_flows(n, names):
     """A summary of n flows with the given names in turn."""
     latencies = [tuple(range(MS, 9 * MS, MS))] * n
-    listed = FlowList(
-        [names[row % len(names)] for row in range(n)], ["Tokyo"] * n, ["Zürich"] * n, np.zeros(n), np.ones(n)
-    )
+    of_row = [names[row % len(names)] for row in range(n)]
+    groups = [name.partition("/")[0] for name in of_row]
+    listed = FlowList(of_row, ["Tokyo"] * n, ["Zürich"] * n, np.zeros(n), np.ones(n), groups)
     return summarise("many", 0, "complete", 1.0, listed, counters(latencies), NODES, LinkTotals(), 0, {})
 
 
@@ -60,7 +60,7 @@ def test_flow_that_is_not_from_pairs_is_shown_with_its_ends():
 
 
 def test_run_without_drops_or_packets_says_so():
-    nobody = FlowList([], [], [], np.zeros(0), np.zeros(0))
+    nobody = FlowList([], [], [], np.zeros(0), np.zeros(0), [])
     built = summarise("x", 0, "interrupted", 0.0, nobody, counters(()), NODES, LinkTotals(), 0, {})
     text = format_summary(built)
     assert text.startswith("x: interrupted, 0 s simulated, seed 0")
@@ -105,6 +105,87 @@ def test_remarks_tell_of_captures_failed_satellites_and_warnings():
     assert "STARLINK-19 and 1,002 more, see summary.json" in " ".join(text.split())
     assert "Warning: a long step" in text
     assert "scaled by 0.1" in text
+
+
+def transfer(name, complete_s, total_bytes=1_000_000):
+    return {
+        "name": name,
+        "from": "Tokyo",
+        "to": "Zürich",
+        "total_bytes": total_bytes,
+        "unique_bytes": total_bytes if complete_s is not None else total_bytes // 4,
+        "complete_s": complete_s,
+        "done_s": None if complete_s is None else complete_s + 0.25,
+        "sent": 1234,
+        "unique_packets": 1000,
+        "retransmissions": None if complete_s is None else 234,
+        "duplicates": 17,
+    }
+
+
+def test_bulk_transfers_tell_when_they_were_complete_and_what_it_took():
+    text = format_summary(summary(transfers=[transfer("backup", 1.5), transfer("mirror", None)]))
+    assert "Bulk transfers: 1 of 2 complete, the last one after 1.500 s" in text
+    lines = text.splitlines()
+    mirror, backup = (
+        next(line.split() for line in lines if line.startswith(f"  {name} ")) for name in ("mirror", "backup")
+    )
+    assert backup[2:] == ["1.0", "MB", "100.00", "%", "1.500", "1.750", "234", "17"]
+    assert mirror[2:] == ["1.0", "MB", "25.00", "%", "-", "-", "-", "17"]
+    assert lines.index(next(line for line in lines if "mirror" in line)) < lines.index(
+        next(line for line in lines if "backup" in line)
+    )
+    many = [transfer(f"t{row}", float(row)) for row in range(300)]
+    text = format_summary(summary(transfers=many))
+    assert "the 10 slowest:" in text and "t299 Tokyo>Zürich" in text and "t289 " not in text
+
+
+def test_services_tell_how_long_requests_waited():
+    service = {
+        "flows": "queries",
+        "node": "Tokyo",
+        "servers": 4,
+        "arrived": 1000,
+        "refused": 10,
+        "served": 980,
+        "wait_mean_ms": 1.25,
+        "waited": 0.5,
+        "utilisation": 0.75,
+    }
+    idle = service | {
+        "node": "Zürich",
+        "arrived": 0,
+        "wait_mean_ms": None,
+        "waited": None,
+        "utilisation": 0.0,
+    }
+    lines = format_summary(summary(services=[idle, service])).splitlines()
+    (row,) = [line for line in lines if line.startswith("  queries at Tokyo")]
+    assert row.split()[3:] == ["4", "1,000", "10", "980", "1.250", "50.00", "%", "75.00", "%"]
+    (below,) = [line for line in lines if line.startswith("  queries at Zürich")]
+    assert below.split()[-4:] == ["-", "-", "0.00", "%"] and lines.index(row) < lines.index(below)
+
+
+def test_faults_and_marks_are_told():
+    faults = {"nodes": {"failures": 3, "repairs": 2, "downtime_s": 12.5}}
+    text = format_summary(summary(faults=faults))
+    assert ["nodes", "3", "2", "12.500"] in [line.split() for line in text.splitlines()]
+    assert "Congestion marks (ECN): 25 packets delivered with one" in text and "4 marked at links" in text
+    assert "Faults" not in format_summary(summary())
+
+
+@pytest.mark.parametrize("n", [1, 300])
+def test_no_line_of_the_sections_that_only_some_runs_have_is_too_wide(n):
+    names = [f"{'東京' * 30}{row}" for row in range(n)]
+    service = {"flows": "q" * 90, "node": "東京" * 40, "servers": 10**4, "arrived": 10**8, "refused": 10**8}
+    service |= {"served": 10**8, "wait_mean_ms": 1e4, "waited": 1.0, "utilisation": 1.0}
+    built = summary(
+        transfers=[transfer(name, None, 2**53) for name in names],
+        services=[service] * n,
+        faults={"terminals": {"failures": 10**9, "repairs": 10**9, "downtime_s": 1e9}},
+    )
+    for line in format_summary(built).splitlines():
+        assert shown_width(line) <= LINE and line == line.rstrip()
 
 
 def test_every_cause_is_told_even_without_drops_by_it():

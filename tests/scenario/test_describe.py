@@ -26,7 +26,9 @@ UNIT_OF_SUFFIX = {
     "packets": "packets",
     "day": "rev/day",
     "deg/s": "deg/s",
+    "1/s": "1/s",
 }
+RATES = {"slew_deg_per_s": "deg/s", "requests_per_s": "1/s"}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -40,7 +42,7 @@ def test_the_unit_is_the_last_part_of_the_key(key):
     unit = unit_of(key.kind)
     if key.name in ("packet_mix", "median", "p95"):  # those of acquisition_s, which says it
         return
-    suffix = "deg/s" if key.name.endswith("_deg_per_s") else key.name.rpartition("_")[2]
+    suffix = RATES.get(key.name, key.name.rpartition("_")[2])
     assert UNIT_OF_SUFFIX.get(suffix if "_" in key.name else None) == unit
 
 

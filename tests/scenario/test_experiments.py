@@ -128,10 +128,6 @@ def test_the_resolved_experiment_is_json_ready():
         (TOP + FLOW, "x.toml: topology: missing; must be the name of a topology or a table"),
         (TOP + BARE, "x.toml: flows: missing; must be an array of tables"),
         ("flows = []\n" + TOP + BARE, "x.toml:1: flows: must have at least one [[flows]]"),
-        (
-            'fidelity = "train"\n' + TOP + BARE + FLOW,
-            'fidelity: "train" is not yet supported; must be "packet"',
-        ),
         (TOP + BARE + FLOW + '[[workloads]]\nname = "x"\n', "workloads: not yet supported"),
         (TOP + BARE + FLOW + "[sensors.camera]\n", "sensors: not yet supported"),
         (TOP + BARE + FLOW + "[topology.compute.gpu]\n", "topology.compute: not yet supported"),
@@ -201,7 +197,7 @@ def test_there_is_one_row_for_each_pair():
         ),
         (('to = "b"', 'to = "B"'), 'flows[0].to: no node is named "B" in topology "x"; did you mean "b"?'),
         (('to = "b"', ""), "6: flows[0].to: missing; must be the name of a node in quotes"),
-        (('to = "b"', 'to = "b"\nclass = 3'), "10: flows[0].class: not yet supported"),
+        (('to = "b"', 'to = "b"\nclass = 8'), "10: flows[0].class: must be an integer from 0 to 7 (got 8)"),
         (
             ('to = "b"', 'to = "b"\npairs = [["a", "b"]]'),
             "flows[0].from: goes with a single pair, not with pairs",
@@ -258,7 +254,7 @@ def test_what_is_wrong_with_a_flow_is_said(tmp_path, change, problem):
 
 def test_a_flow_without_ends_is_refused(tmp_path):
     assert problems_of(tmp_path, TOP + BARE + '[[flows]]\nname = "f"\nrate_gbps = 1\n') == [
-        "x.toml:7: flows[0]: must have from and to, or pairs"
+        "x.toml:7: flows[0]: must have from and to, or pairs, or matrix"
     ]
 
 

@@ -74,7 +74,7 @@ def test_site_sets_hold_plain_rows_with_distinct_names(name):
     header, *rows = shipped.find_sites(name).read_text(encoding="utf-8").splitlines()
     columns = header.split(",")
     assert columns[:3] == ["name", "lat_deg", "lon_deg"]
-    assert set(columns[3:]) <= {"height_m", "antennas", "availability", "mean_cloudy_s"}
+    assert set(columns[3:]) <= {"height_m", "antennas", "availability", "mean_cloudy_s", "population"}
     sites = [dict(zip(columns, row.split(","), strict=True)) for row in rows]
     assert len({site["name"] for site in sites}) == len(sites)
     for site in sites:

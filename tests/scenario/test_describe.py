@@ -2,12 +2,24 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from lasermesh.scenario import Packets, Routing, SatelliteGroup, TerminalType, describe
+import lasermesh
+from lasermesh.scenario import (
+    Packets,
+    QueueKeys,
+    Routing,
+    SatelliteGroup,
+    TerminalType,
+    describe,
+    load_experiment,
+)
 from lasermesh.scenario.describe import _TABLES, unit_of
 from lasermesh.scenario.fields import REQUIRED, keys_of
+from tests.scenario.scenes import write
 
 KEYS = [
     pytest.param(key, id=f"{title}-{key.name}")
@@ -73,6 +85,35 @@ def test_limits_units_defaults_and_choices_are_there():
     assert "  hop_limit: an integer from 1 to 255 (default 64)" in text
     assert "  planes: an integer of at least 1 (required with pattern; only with pattern or elements)" in text
     assert "  not yet supported: sensors, " in text
+
+
+def test_what_goes_with_the_value_of_another_key_is_there():
+    text, structure = describe()
+    flows = next(table for table in structure["tables"] if table["table"] == "[[flows]]")
+    keys = {key["name"]: key for key in flows["keys"]}
+    assert keys["on_s"]["goes_with"] == keys["on_s"]["required"] == ['kind = "on-off"']
+    assert keys["servers"]["goes_with"] == ['kind = "request"']
+    assert keys["servers"]["required"] == []
+    assert '(in packets; default 65536; only with kind = "bulk")' in text
+    assert '(in s; only with queue = "codel")' in text
+
+
+@pytest.mark.parametrize("table", ["[packets]", "[[links]]", "[[queues]]"])
+def test_queue_keys_are_listed_wherever_they_may_stand(table):
+    _, structure = describe()
+    keys = next(each["keys"] for each in structure["tables"] if each["table"] == table)
+    names = [key["name"] for key in keys]
+    first = names.index("queue_packets")
+    assert first > 0  # what the table is about comes first
+    assert names[first:] == [*keys_of(QueueKeys)]
+    assert next(key["below"] for key in keys if key["name"] == "bit_error_rate") == 1.0
+
+
+@pytest.mark.parametrize("topic", ["traffic", "scenario"])
+def test_the_experiments_in_the_documentation_are_good(tmp_path, topic):
+    text = (Path(lasermesh.__file__).parent / "docs" / f"{topic}.md").read_text()
+    experiment = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[-1]
+    assert load_experiment(write(tmp_path, experiment)).expanded_flows
 
 
 def test_objects_may_be_made_by_hand_with_the_same_defaults():

@@ -109,6 +109,15 @@ def test_the_resolved_experiment_is_json_ready():
     assert len(resolved["files"]) == 4
 
 
+@pytest.mark.parametrize("name", ["kinds", "queues", "faults", "observe", "packets"])
+def test_every_table_of_the_resolved_experiment_is_json_ready(name):
+    experiment = load_experiment(TABLES / f"{name}.toml")
+    resolved = experiment.to_dict()
+    assert json.loads(json.dumps(resolved, allow_nan=False)) == resolved
+    assert {"queues", "flows", "faults", "observe"} <= resolved.keys()
+    assert not {"node_rows", "from_rows", "trace_packets"} & set(json.dumps(resolved).split('"'))
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

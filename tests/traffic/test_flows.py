@@ -6,7 +6,17 @@ import pytest
 from lasermesh.errors import UserError
 from lasermesh.scenario import load_experiment
 from lasermesh.traffic.flows import UNTIL_THE_END_PS, flows_from_rows, flows_of_experiment
-from lasermesh.traffic.kinds import CONSTANT, POISSON, SCRIPT
+from lasermesh.traffic.kinds import (
+    ACK,
+    BULK,
+    CONSTANT,
+    ON_OFF,
+    POISSON,
+    REPLY,
+    SCRIPT,
+    SERVICE_CONSTANT,
+    SERVICE_EXPONENTIAL,
+)
 from lasermesh.units import PS_PER_S
 from tests.reference.packet_simulator import draw, unit
 
@@ -64,6 +74,31 @@ def test_no_rows_are_no_flows():
     assert flows.n_flows == 0
     assert flows.size_first.tolist() == [0]
     assert len(flows.size_bytes) == 0
+
+
+def test_columns_that_a_row_leaves_out_have_their_defaults():
+    flows = flows_from_rows([ROW, ROW | {"ecn": 1, "train": 8, "on_ps": 0.5, "reply": 3, "window": 7}])
+    assert (flows.ecn.tolist(), flows.train.tolist(), flows.traced.tolist()) == ([0, 1], [1, 8], [0, 0])
+    assert (flows.on_ps.tolist(), flows.off_ps.tolist()) == ([0.0, 0.5], [0.0, 0.0])
+    assert (flows.reply.tolist(), flows.pool.tolist(), flows.window.tolist()) == ([-1, 3], [-1, -1], [0, 7])
+    assert flows.on_ps.dtype == np.float64 and flows.reply.dtype == np.int64
+    assert len(flows.pools.node) == 0
+
+
+def test_a_script_may_be_an_array():
+    script = np.array([[10, 100], [20, 200]])
+    flows = flows_from_rows([ROW | {"kind": "script", "script": script}, ROW])
+    assert flows.size_time_ps.tolist() == [10, 20, 0]
+    assert flows.size_bytes.tolist() == [100, 200, 1500]
+
+
+def test_pools_become_columns():
+    pool = {"node": 4, "servers": 2, "service_kind": 1, "service_ps": 2.5, "queue_requests": 9}
+    pools = flows_from_rows([ROW], [pool, pool | {"node": 5}]).pools
+    assert (pools.node.tolist(), pools.servers.tolist()) == ([4, 5], [2, 2])
+    assert (pools.service_kind.tolist(), pools.service_ps.tolist()) == ([1, 1], [2.5, 2.5])
+    assert pools.queue_requests.tolist() == [9, 9]
+    assert pools.service_ps.dtype == np.float64
 
 
 # -------------------------------------------------------------------------------------- of an experiment
@@ -174,3 +209,176 @@ def test_scale_multiplies_rates_and_stretches_the_interval_in_which_phases_are_d
 def test_scale_that_leaves_no_usable_rate_is_refused(load, scale, rate_gbps):
     with pytest.raises(UserError, match=r"packets\.scale = .* rates must be 1e-06 to 1e\+06 Gbps"):
         flows_of_experiment(load(scale=scale, sets=(f"flows.many.rate_gbps={rate_gbps}",)))
+
+
+# ------------------------------------------------------------------------------- kinds of an experiment
+
+KINDS = """
+    topology = "t.toml"
+    duration_s = 10.0
+    seed = 77
+    {top}
+    [packets]
+    scale = 0.5
+    [[flows]]
+    name = "bursts"
+    kind = "on-off"
+    from = "a"
+    to = "b"
+    rate_gbps = 1.0
+    on_s = 0.25
+    off_s = 1.5
+    ecn = true
+    [[flows]]
+    name = "file"
+    kind = "bulk"
+    pairs = [["a", "b"], ["c", "b"]]
+    rate_gbps = 2.0
+    total_bytes = 1_000_000
+    packet_bytes = 9000
+    window_packets = 50
+    timeout_min_s = 0.02
+    timeout_first_s = 0.5
+    ack_bytes = 40
+    class = 3
+    ecn = true
+    stop_s = 5.0
+    [[flows]]
+    name = "web"
+    kind = "request"
+    pairs = [["a", "b"], ["c", "b"], ["a", "c"]]
+    requests_per_s = 1000.0
+    packet_bytes = 250
+    response_bytes = 20_000
+    response_packet_bytes = 1400
+    service_s = 0.002
+    servers = 3
+    queue_requests = 5
+    class = 6
+    [[flows]]
+    name = "other"
+    kind = "request"
+    from = "a"
+    to = "b"
+    requests_per_s = 10.0
+    response_bytes = 100
+    service_s = 0
+    service = "constant"
+    [[flows]]
+    name = "replay"
+    kind = "trace"
+    from = "c"
+    to = "a"
+    trace = "trace.csv"
+    start_s = 2.0
+    stop_s = 9.0
+    [[flows]]
+    name = "even"
+    from = "c"
+    to = "a"
+    rate_gbps = 1.0
+    [[flows]]
+    name = "mixed"
+    from = "c"
+    to = "a"
+    rate_gbps = 1.0
+    packet_mix = "imix"
+    [observe]
+    trace_flows = ["web/a>c", "replay"]
+"""
+NAMES = [
+    *("bursts", "file/a>b", "file/a>b/ack", "file/c>b", "file/c>b/ack"),
+    *("web/a>b", "web/a>b/reply", "web/c>b", "web/c>b/reply", "web/a>c", "web/a>c/reply"),
+    *("other", "other/reply", "replay", "even", "mixed"),
+]
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    def loaded(top=""):
+        (tmp_path / "plan.csv").write_text(
+            "from,to,start_s,stop_s,rate_bps,owlt_s\na,b,0,10,1000000000,0.1\n"
+        )
+        (tmp_path / "t.toml").write_text(TOPOLOGY)
+        (tmp_path / "trace.csv").write_text("time_s,size_bytes\n100,40\n100.5,1500\n")
+        (tmp_path / "k.toml").write_text(KINDS.format(top=top))
+        experiment = load_experiment(str(tmp_path / "k.toml"))
+        assert [flow.name for flow in experiment.expanded_flows] == NAMES
+        return flows_of_experiment(experiment)
+
+    return loaded
+
+
+def test_every_kind_becomes_one_that_the_engine_knows(kinds):
+    flows = kinds()
+    assert flows.kind.tolist() == [
+        *(ON_OFF, BULK, ACK, BULK, ACK),
+        *(POISSON, REPLY, POISSON, REPLY, POISSON, REPLY),
+        *(POISSON, REPLY, SCRIPT, CONSTANT, CONSTANT),
+    ]
+    assert flows.hop_limit.tolist() == [64] * 16
+
+
+def test_rates_are_scaled_and_those_of_requests_too(kinds):
+    flows = kinds()
+    assert flows.rate_bps[[0, 1, 14]].tolist() == [5 * 10**8, 10**9, 5 * 10**8]
+    assert flows.rate_bps[5] == 1000 * 250 * 8 // 2
+    assert flows.rate_bps[[2, 6, 13]].tolist() == [0, 0, 0]
+
+
+def test_on_off_flows_have_their_mean_times_and_a_phase(kinds):
+    flows = kinds()
+    assert (flows.on_ps[0], flows.off_ps[0]) == (0.25e12, 1.5e12)
+    assert flows.on_ps[1:].tolist() == flows.off_ps[1:].tolist() == [0.0] * 15
+    assert flows.phase_ps[0] == int(unit(draw(77, PHASE, 0, 0)) * (1500 * 8 * PS_PER_S / (5 * 10**8)))
+    assert flows.phase_ps[[1, 2, 5, 6, 13]].tolist() == [0] * 5
+
+
+def test_bulk_flows_lead_to_their_acknowledgements(kinds):
+    flows = kinds()
+    assert flows.reply[[1, 3]].tolist() == [2, 4]
+    assert flows.pool[1] == -1
+    assert (flows.total_bytes[1], flows.window[1], flows.reply_bytes[1]) == (1_000_000, 50, 40)
+    assert (flows.timeout_min_ps[1], flows.timeout_first_ps[1]) == (2 * 10**10, 5 * 10**11)
+    assert (flows.source[2], flows.destination[2], flows.reply[2]) == (1, 0, -1)
+    assert flows.size_bytes[flows.size_first[[1, 2]]].tolist() == [9000, 40]
+
+
+def test_requests_of_one_table_to_one_destination_share_a_pool(kinds):
+    flows = kinds()
+    assert flows.reply[[5, 7, 9, 11]].tolist() == [6, 8, 10, 12]
+    assert flows.pool[[5, 7, 9, 11]].tolist() == [0, 0, 1, 2]
+    assert (flows.reply_bytes[5], flows.reply_packet_bytes[5]) == (20_000, 1400)
+    pools = flows.pools
+    assert (pools.node.tolist(), pools.servers.tolist()) == ([1, 2, 1], [3, 3, 1])
+    assert pools.service_kind.tolist() == [SERVICE_EXPONENTIAL, SERVICE_EXPONENTIAL, SERVICE_CONSTANT]
+    assert pools.service_ps.tolist() == [2e9, 2e9, 1.0]  # not scaled, and 1 ps at least
+    assert pools.queue_requests.tolist() == [5, 5, 10_000]
+
+
+def test_what_comes_back_has_the_class_of_its_flow_no_marks_and_no_end(kinds):
+    flows = kinds()
+    assert flows.traffic_class[[1, 2, 5, 6]].tolist() == [3, 3, 6, 6]
+    assert flows.ecn[:5].tolist() == [1, 1, 0, 1, 0]
+    assert flows.stop_ps[[1, 2]].tolist() == [5 * PS_PER_S, UNTIL_THE_END_PS]
+    assert flows.start_ps[[2, 6]].tolist() == [0, 0]
+    assert flows.size_bytes[flows.size_first[[6, 12]]].tolist() == [1400, 100]
+
+
+def test_a_trace_is_a_script_from_its_start(kinds):
+    flows = kinds()
+    packets = slice(flows.size_first[13], flows.size_first[14])
+    assert flows.size_time_ps[packets].tolist() == [2 * 10**12, 25 * 10**11]
+    assert flows.size_bytes[packets].tolist() == [40, 1500]
+    assert flows.stop_ps[13] == 9 * PS_PER_S
+
+
+def test_only_constant_flows_of_one_size_make_trains_and_only_where_asked_for(kinds):
+    assert kinds().train.tolist() == [1] * 16
+    assert kinds('fidelity = "train"').train.tolist() == [1] * 14 + [32, 1]
+    assert kinds('fidelity = "train"\n    train_packets = 5').train[14] == 5
+
+
+def test_flows_that_are_observed_are_traced(kinds):
+    traced = [name for name, each in zip(NAMES, kinds().traced.tolist(), strict=True) if each]
+    assert traced == ["web/a>c", "replay"]

@@ -25,8 +25,9 @@ FIRST_TAPS = 64
 FIRST_ROWS = 8192  # of a batch
 BATCH = 2048  # packets that are handled together, if there are as many
 MOST_TAPS = 1 << 15  # of one worker, unless a single window makes more
-# Below this many packets a window, one worker is faster than several that wait for each other.
-FEW_PACKETS_PER_WINDOW = 100
+# Below this much work a window, a packet that goes on counted twice, one worker is faster than several that
+# wait for each other.
+LITTLE_WORK_PER_WINDOW = 200
 # Running out of chunks once in so many windows costs nothing that matters.
 SELDOM_WINDOWS = 8
 
@@ -303,7 +304,7 @@ class PacketEngine:
         windows = int(self._e.control[state.C_WINDOWS]) - windows
         handled = int(self._e.workers[:, state.V_HANDLED].sum()) - handled
         if self.threads > 1 and windows > 0:
-            few = handled < windows * FEW_PACKETS_PER_WINDOW
+            few = handled < windows * LITTLE_WORK_PER_WINDOW
             self._active_workers = 1 if few else self.threads
             self._deal(self._e.domains[:, state.D_WORK])
             self._e.domains[:, state.D_WORK] = 0
@@ -349,7 +350,7 @@ class PacketEngine:
 
     @property
     def handled_by_worker(self):
-        """Arrivals and own packets each worker has handled: int64 array, shape (n_workers,)."""
+        """Arrivals, own packets and packets sent on by each worker: int64 array, shape (n_workers,)."""
         return self._e.workers[:, state.V_HANDLED].copy()
 
     @property

@@ -44,6 +44,7 @@ from lasermesh.packets.state import (
     SHORT,
     V_FOUND,
     V_FREE_COUNT,
+    V_HANDLED,
     V_HEADS,
     V_HEAP,
     V_INBOX,
@@ -284,5 +285,6 @@ def run_batch(e, worker, node, limit):
         if not has_room_to_serve(e, worker):
             return NONE
         serve(e, worker, node, limit)
+        workers[worker, V_HANDLED] += workers[worker, V_FOUND]
     finish(e, worker, node)
     return 0 if workers[worker, V_OF_KEPT] else workers[worker, V_LIMIT]

@@ -31,7 +31,7 @@ def numbered_options(flavour, number):
     if dice.random() < 0.5:
         options["domain_delay_ps"] = 10 ** dice.randint(0, 12)
         options["domain_share"] = dice.choice((1, 4, 16))
-    constants = {"FEW_PACKETS_PER_WINDOW": dice.choice((0, 100))}
+    constants = {"LITTLE_WORK_PER_WINDOW": dice.choice((0, 100))}
     if dice.random() < 0.4:
         constants["FIRST_CHUNKS"] = dice.randint(1, 20)
         constants["FIRST_TAPS"] = dice.choice((1, 4, 10, 100))

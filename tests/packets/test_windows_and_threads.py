@@ -52,7 +52,7 @@ def test_overloaded_torus_is_as_the_reference_says(overload):
     [None, 50 * PS_PER_US, 7_777_777, pytest.param(PS_PER_US, marks=pytest.mark.compiled_only)],
 )
 def test_result_is_the_same_for_any_threads_and_windows(overload, monkeypatch, threads, longest_window_ps):
-    monkeypatch.setattr(engine_module, "FEW_PACKETS_PER_WINDOW", 0)
+    monkeypatch.setattr(engine_module, "LITTLE_WORK_PER_WINDOW", 0)
     case, expected = overload
     engine, fates = run_case(case, threads=threads, longest_window_ps=longest_window_ps)
     assert outcome_of(engine, fates) == expected
@@ -70,7 +70,7 @@ def test_result_is_the_same_however_often_the_engine_comes_up_for_air(overload, 
 
 @pytest.mark.compiled_only
 def test_two_threads_give_the_same_result_many_times_over(overload, monkeypatch):
-    monkeypatch.setattr(engine_module, "FEW_PACKETS_PER_WINDOW", 0)
+    monkeypatch.setattr(engine_module, "LITTLE_WORK_PER_WINDOW", 0)
     case, expected = overload
     for _ in range(10):
         engine, fates = run_case(case, threads=2, longest_window_ps=20 * PS_PER_US)
@@ -131,7 +131,7 @@ def test_change_while_the_clock_jumps_takes_effect_at_its_instant():
 @pytest.mark.parametrize("first_chunks", [1, 3, 64])
 def test_pool_of_packets_grows_when_it_is_short(overload, monkeypatch, threads, first_chunks):
     monkeypatch.setattr(engine_module, "FIRST_CHUNKS", first_chunks)
-    monkeypatch.setattr(engine_module, "FEW_PACKETS_PER_WINDOW", 0)
+    monkeypatch.setattr(engine_module, "LITTLE_WORK_PER_WINDOW", 0)
     case, expected = overload
     engine, fates = run_case(case, threads=threads)
     assert outcome_of(engine, fates) == expected
@@ -144,7 +144,7 @@ def test_pool_of_packets_grows_when_it_is_short(overload, monkeypatch, threads, 
 def test_taps_are_all_there_and_in_order_of_time_however_little_room_there_is(
     overload, monkeypatch, threads, first_taps, most_taps
 ):
-    monkeypatch.setattr(engine_module, "FEW_PACKETS_PER_WINDOW", 0)
+    monkeypatch.setattr(engine_module, "LITTLE_WORK_PER_WINDOW", 0)
     case, _ = overload
     both = state.TAP_OUT | state.TAP_IN
     expected = np.concatenate(run_steps(engine_of(case, taps=both), case))

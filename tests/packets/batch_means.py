@@ -1,4 +1,4 @@
-"""Estimates over one long run, with a confidence interval: by batch means, and by counts of independent things.
+"""Estimates from one long run with a confidence interval: by batch means, or of counts of independent things.
 
 A run is cut into N_BATCHES equal batches behind one more that is left out, because queues are empty when it
 begins. What each batch gives is a sample; Student's t of all of them is the interval (A. M. Law, Simulation
@@ -35,7 +35,9 @@ def batches(case, read, per_batch=1, n_batches=N_BATCHES):
             seen.append(read(engine))
     finally:
         engine.close()
-    return np.array([[a - b for a, b in zip(*pair, strict=True)] for pair in zip(seen[1:], seen, strict=False)])
+    return np.array(
+        [[a - b for a, b in zip(*pair, strict=True)] for pair in zip(seen[1:], seen, strict=False)]
+    )
 
 
 def interval(samples):
@@ -54,4 +56,6 @@ def assert_holds(samples, theory, width):
 def assert_share(n_hits, n, probability):
     """So many of n independent things are no less or more than chance explains (99 %, normal)."""
     half = Z_99 * math.sqrt(probability * (1 - probability) / n)
-    assert abs(n_hits / n - probability) < half, f"{n_hits / n:.5g} of {n}, theory {probability:.5g} +- {half:.2g}"
+    assert abs(n_hits / n - probability) < half, (
+        f"{n_hits / n:.5g} of {n}, theory {probability:.5g} +- {half:.2g}"
+    )

@@ -24,7 +24,7 @@ def one_link(flows, **more):
     return network([(0, 1, DELAY_PS)], flows, changes=[(0, 0, "start", RATE_BPS)], **more)
 
 
-# ------------------------------------------------------------------------------------------------ strict priority
+# -------------------------------------------------------------------------------------------- strict priority
 
 SIZES = {2: (200, 0.25), 1: (1000, 0.3), 0: (1500, 0.25)}
 """Class: bytes of its packets, and its share of the link's rate."""
@@ -45,9 +45,12 @@ def cobham(most_urgent_first):
 
 @pytest.fixture(scope="module")
 def waits_by_class():
-    """Mean wait of each class of SIZES in each batch, in ps, of Poisson packets on a link with three classes."""
+    """Mean wait in ps of each class of SIZES in each batch: Poisson packets on a link with three classes."""
     flows = [
-        Flow(0, 1, "poisson", rate_bps=round(RATE_BPS * load), sizes=((size, 1),), label=1, traffic_class=of_class)
+        Flow(
+            0, 1, "poisson", rate_bps=round(RATE_BPS * load), sizes=((size, 1),), label=1,
+            traffic_class=of_class,
+        )
         for of_class, (size, load) in SIZES.items()
     ]  # fmt: skip
     case = one_link(flows, classes=[3], end_ps=(N_BATCHES + 1) * enough(50_000, 800) * PS_PER_US, seed=2)
@@ -76,7 +79,7 @@ def test_classes_share_the_waiting_that_first_come_first_served_would_have(waits
     assert_holds(waits_by_class @ loads, whole, enough(0.06, 0.6))
 
 
-# ----------------------------------------------------------------------------------------------- marks and CoDel
+# -------------------------------------------------------------------------------------------- marks and CoDel
 
 SIZE = 1000
 SERVICE_PS = SIZE * BYTE_PS
@@ -162,7 +165,10 @@ def test_codel_leaves_a_queue_below_its_target_alone():
     load = 0.9
     flow = Flow(0, 1, "poisson", rate_bps=round(load * RATE_BPS), sizes=((SIZE, 1),), label=1)
     case = one_link(
-        [flow], end_ps=enough(1000, 20) * PS_PER_MS, discipline=[CODEL], codel=[(TARGET_PS, INTERVAL_PS, 1500)]
+        [flow],
+        end_ps=enough(1000, 20) * PS_PER_MS,
+        discipline=[CODEL],
+        codel=[(TARGET_PS, INTERVAL_PS, 1500)],
     )
     engine, _ = run_case(case, trace=False)
     counters = engine.flow_counters()

@@ -1,6 +1,6 @@
 """Requests served by one pool against the closed forms of queueing theory.
 
-Requests of one byte cross an idle link, so that they come to the pool as they were made, exponentially spaced.
+Requests of one byte cross an idle link, so that they reach the pool as they were made: exponentially spaced.
 Each claim: the 99 % confidence interval over N_BATCHES batches holds the theory, and is narrower than stated.
 Seeds are fixed.
 """
@@ -79,7 +79,7 @@ def test_wait_for_one_server_of_constant_time_is_half_that_of_an_exponential_one
 
 @pytest.mark.parametrize(("servers", "room", "load"), [(1, 0, 0.8), (2, 3, 0.9), (4, 2, 1.5)])
 def test_share_refused_is_that_of_m_m_c_k(servers, room, load):
-    """The highest state of the birth-death chain (Kleinrock I, section 3.6; c = K is Erlang's loss formula)."""
+    """The highest state of a birth-death chain (Kleinrock I, section 3.6; K = c: Erlang's loss formula)."""
     offered, k_most = servers * load, servers + room
     weights = [
         offered**k / (math.factorial(min(k, servers)) * servers ** max(0, k - servers))

@@ -1,4 +1,4 @@
-"""On/off flows and bulk transfers against closed forms: exact ones by pencil, or within what chance explains."""
+"""On/off flows, transfers and bit errors against closed forms: by pencil, or within what chance explains."""
 
 import math
 
@@ -13,7 +13,7 @@ from tests.packets.comparing import enough
 from tests.reference.case import Flow
 from tests.reference.test_packet_simulator import BYTE_PER_PS, network
 
-# ------------------------------------------------------------------------------------------------ on/off flows
+# ----------------------------------------------------------------------------------------------- on/off flows
 
 ON_PS, OFF_PS = 3 * PS_PER_MS, 7 * PS_PER_MS
 SHARE_ON = ON_PS / (ON_PS + OFF_PS)
@@ -34,7 +34,7 @@ def test_on_time_in_an_interval_has_the_mean_variance_and_covariance_of_a_two_st
     """Intervals of T, as long as the chain's own time: on time is packets sent, to within one packet each.
 
     With exponential times the state's autocovariance is p (1 - p) exp(-t / tau), 1 / tau = 1 / on + 1 / off
-    (D. R. Cox, Renewal Theory, section 7.4); twice integrated, this is what an interval and its neighbour have.
+    (D. R. Cox, Renewal Theory, section 7.4); integrated twice, that is what intervals have.
     """
     tau = 1 / (1 / ON_PS + 1 / OFF_PS)
     per_batch, length = enough(1000, 20), 2 * tau
@@ -54,8 +54,8 @@ def test_on_time_in_an_interval_has_the_mean_variance_and_covariance_of_a_two_st
 def test_on_and_off_times_are_exponential_with_their_means():
     """Seen from its own clock, a flow is interrupted by a Poisson process of rate 1 / on.
 
-    So a gap between packets is interrupted with probability 1 - exp(-gap / on), whatever was before; what it is
-    longer by is one off time, or seldom several: their mean number is x / (1 - exp(-x)), x = gap / on.
+    So a gap between packets is interrupted with probability 1 - exp(-gap / on), whatever was before; what it
+    is longer by is one off time, or seldom several: their mean number is x / (1 - exp(-x)), x = gap / on.
     """
     case = on_off(enough(10_000, 200) * (ON_PS + OFF_PS), seed=6)
     records = np.concatenate(run_steps(engine_of(case), case))
@@ -90,7 +90,9 @@ def transfer(n_segments, rate_bps, window=10**6, bit_error_rate=0.0, seed=1, **m
     )  # fmt: skip
     ends = [(0, 1), (1, 2), (2, 1), (1, 0)]
     links = [(*ends[k], LIGHT_PS[(0, 1, 1, 0)[k]]) for k in range(4)]
-    case = network(links, [data, Flow(2, 0, "ack", sizes=((ACK, 1),), label=0)], end_ps=600 * PS_PER_S, seed=seed)
+    case = network(
+        links, [data, Flow(2, 0, "ack", sizes=((ACK, 1),), label=0)], end_ps=600 * PS_PER_S, seed=seed
+    )
     case.changes = [(0, link, "start", RATES_BPS[(0, 1, 1, 0)[link]]) for link in range(4)]
     case.bit_error_rate = [bit_error_rate, bit_error_rate, 0.0, 0.0]
     return case
@@ -152,7 +154,7 @@ def test_transfer_over_links_that_err_sends_each_segment_a_geometric_number_of_t
     assert flow.delivered[1] == n < flow.sent[0] and flow.done_ps[0] > flow.complete_ps[0]
 
 
-# ------------------------------------------------------------------------------------ bit errors and processing
+# ---------------------------------------------------------------------------------- bit errors and processing
 
 
 @pytest.mark.parametrize(("size", "framing", "rate"), [(1500, 0, 1e-5), (40, 38, 1e-4), (9000, 20, 1e-6)])

@@ -22,6 +22,7 @@ from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
+from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
 from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.experiments.queueing import Queues, processing_ps
@@ -381,6 +382,8 @@ class Simulation:
                 f"{miss_m / 1e3:.1f} km; topology.step_s = {_good_step_s(step_s, miss_m):g} would keep it "
                 "below 1 km"
             )
+        for sentence in missing_links(experiment, self._links.links, self._names):
+            self._warn(sentence)
         wall_s = self._wall_s
         hops = engine.packet_hops
         more = {

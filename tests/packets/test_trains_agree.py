@@ -18,7 +18,7 @@ from tests.packets.networks import GBPS, torus
 from tests.reference.case import UNLIMITED
 
 TOLERANCE = 0.01
-"""What the issue asks for: delivery times within 1 %."""
+"""What trains promise: delivery times within 1 %."""
 SIZE = 1500
 LINK_BPS = 25 * GBPS
 SENDING_PS = enough(30, 3) * PS_PER_MS

@@ -120,4 +120,8 @@ inner_kernel = numba.njit(**{**_OPTIONS, **_INNER_OPTIONS})
 
 inline_kernel = numba.njit(**{**_OPTIONS, "cache": False}, _nrt=False, **_INLINE_OPTIONS)
 
+part_kernel = numba.njit(**{**_OPTIONS, **_INNER_OPTIONS}, _nrt=False)
+"""A part of a hot kernel that is called: too large to be put into its callers, as what is put into one kernel
+after the other is optimized anew in each; called seldom enough for the copy of the tuple not to matter."""
+
 intrinsic = numba.extending.intrinsic if COMPILED else None

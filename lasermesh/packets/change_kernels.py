@@ -1,6 +1,8 @@
 """Changes at a node: it fails or is back, links start, stop or change rate, tables switch (rule 1b)."""
 
-from lasermesh.compiled import inline_kernel
+import numpy as np
+
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.causes import LINK_DOWN, NODE_DOWN
 from lasermesh.packets.link_kernels import (
     BITS_TIMES_PS_PER_S,
@@ -170,7 +172,7 @@ def stop_link(e, worker, node, link, now):
         chunk = position >> CHUNK_BITS
         last = tail_chunk(links, link)
         if chunk != last:
-            give_chunks(e.workers, e.next_chunk, worker, e.next_chunk[chunk], last)
+            give_chunks(e.workers, e.next_chunk, worker, np.int64(e.next_chunk[chunk]), last)
         links[link, X_TAIL] = position
         links[link, X_WRITTEN] = links[link, X_SENT_COUNT]
     waited = links[link, X_WAITING]
@@ -185,7 +187,7 @@ def stop_link(e, worker, node, link, now):
         tap_queue(links, e.workers, e.taps, worker, link, now)
 
 
-@inline_kernel
+@part_kernel
 def apply_changes(e, worker, node, row, now):
     """Changes of one instant at one node, from `row` on; the row behind them. NONE if short of room.
 
@@ -197,7 +199,7 @@ def apply_changes(e, worker, node, row, now):
         kind = e.changes[end, G_KIND]
         if kind <= CHANGE_RATE:
             link = e.changes[end, G_SUBJECT]
-            if settle(e, worker, node, link, now, False, False) == SHORT:
+            if settle(e, worker, node, link, now) == SHORT:
                 return NONE
             if kind == CHANGE_STOP:
                 leftover += e.links[link, X_WAITING] + 4

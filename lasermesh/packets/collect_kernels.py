@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel, inline_kernel
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.causes import BIT_ERROR, HOP_LIMIT, LINK_DOWN, NO_ROUTE, NODE_DOWN
 from lasermesh.packets.link_kernels import add_tap, drop, give_chunk, is_traced, packets_of, row, size_of
 from lasermesh.packets.merge_kernels import AT, END, NEXT, STREAM_BITS, note_out
@@ -56,6 +56,7 @@ from lasermesh.packets.state import (
     X_PROCESSING,
     X_RATE,
     X_TAPS,
+    ZERO,
 )
 from lasermesh.packets.sync_kernels import load_acquire, store_release
 from lasermesh.random_kernels import BIT_ERROR as BIT_ERROR_DRAW
@@ -75,14 +76,14 @@ def row_of_table(e, node, ident, word):
         return NONE
     n_choices = e.control[O_CHOICES]
     if n_choices == 1:
-        return e.tables[slot, node, label]
+        return np.int64(e.tables[slot, node, label])
     first = label * n_choices
     usable = 0
     while usable < n_choices and e.tables[slot, node, first + usable] != NONE:
         usable += 1
     if usable == 0:
         return NONE
-    return e.tables[slot, node, first + e.flows[ident >> SEQUENCE_BITS, S_CHOICE] % usable]
+    return np.int64(e.tables[slot, node, first + e.flows[ident >> SEQUENCE_BITS, S_CHOICE] % usable])
 
 
 @inline_kernel
@@ -107,7 +108,7 @@ def route(e, worker, node, now, position):
     return link
 
 
-@hot_kernel
+@part_kernel
 def is_corrupted(seed, link, k, bits, per_bit):
     """Whether the k-th packet of a link has a bit error, `per_bit` being -log1p(-bit error rate)."""
     unit = draw_unit(seed, BIT_ERROR_DRAW, link, k)
@@ -126,7 +127,7 @@ def sort_out(e, worker, node, link, k, position, now):
     if e.links[link, X_TAPS] & TAP_IN or is_traced(e.control, e.flows, ident):
         arrived = now - e.links[link, X_PROCESSING]
         created = e.packets[position, P_CREATED]
-        add_tap(e.workers, e.taps, worker, arrived, TAP_IN, link, created, ident, word, 0)
+        add_tap(e.workers, e.taps, worker, arrived, TAP_IN, link, created, ident, word, ZERO)
     cause = GONE
     if e.nodes[node, N_DOWN]:
         cause = NODE_DOWN
@@ -152,11 +153,11 @@ def time_of_entry(packets, next_chunk, position, n):
     """When the entry `n` places behind a ring's read position arrives."""
     chunk = position >> CHUNK_BITS
     if position < 0:
-        chunk = next_chunk[~position]
+        chunk = np.int64(next_chunk[~position])
         position = chunk << CHUNK_BITS
     n += position & CHUNK_MASK
     while n >= CHUNK:
-        chunk = next_chunk[chunk]
+        chunk = np.int64(next_chunk[chunk])
         n -= CHUNK
     return packets[(chunk << CHUNK_BITS) + n, P_TIME]
 
@@ -189,7 +190,7 @@ def shorten(e, node, n_links, limit):
         here = load_acquire(e.links, link * LINK_COLUMNS + R_PUBLISHED) - e.links[link, R_COUNT]
         if here > 0:
             position = e.links[link, R_POSITION]
-            first = min(first, time_of_entry(e.packets, e.next_chunk, position, 0))
+            first = min(first, time_of_entry(e.packets, e.next_chunk, position, ZERO))
             if here > share:
                 earlier = min(earlier, time_of_entry(e.packets, e.next_chunk, position, share))
     if first >= limit:
@@ -228,7 +229,7 @@ def collect(e, worker, node, limit):
         taken = 0
         while taken < left:
             if position < 0:
-                position = e.next_chunk[~position] << CHUNK_BITS
+                position = np.int64(e.next_chunk[~position]) << CHUNK_BITS
             at = row(position)
             now = e.packets[at, P_TIME]
             if now >= limit:
@@ -241,7 +242,7 @@ def collect(e, worker, node, limit):
                 if e.lists[row(e.packets[at, P_IDENT] >> SEQUENCE_BITS)] == node:
                     target = DELIVER
                 elif label < n_labels and (word >> HOP_SHIFT) & 0xFF != 1:
-                    target = e.tables[slot, here, row(label)]
+                    target = np.int64(e.tables[slot, here, row(label)])
                     if target >= 0:
                         if e.links[row(target), X_RATE] == 0:
                             target = NONE
@@ -298,7 +299,7 @@ def pass_taken(links, nodes, lists, workers, next_chunk, worker, node):
         chunk = ~position if position < 0 else position >> CHUNK_BITS
         last = ~end if end < 0 else end >> CHUNK_BITS
         while chunk != last:
-            following = next_chunk[chunk]
+            following = np.int64(next_chunk[chunk])
             give_chunk(workers, next_chunk, worker, chunk)
             chunk = following
         links[link, R_POSITION] = end

@@ -57,6 +57,7 @@ from lasermesh.packets.state import (
     V_ARRIVED_SEGMENTS,
     V_HEAP,
     V_INBOX,
+    ZERO,
 )
 from lasermesh.packets.transfer_kernels import (
     I_CREATED,
@@ -176,7 +177,7 @@ def deliver_all(e, worker, node):
         word = e.packets[position, P_WORD]
         flow = ident >> SEQUENCE_BITS
         latency = now - created
-        tail = np.int64(0)
+        tail = ZERO
         if e.control[O_TRAINS]:
             tail = e.tails[position]
             if tail >= e.control[O_END]:

@@ -263,10 +263,10 @@ class PacketEngine:
         e.workers[:, state.V_WAKES : state.V_WAKES + 2] = 0
         self._e = e._replace(
             changes=changes,
-            lists=np.concatenate(lists).astype(np.int32),
+            lists=np.concatenate(lists).astype(np.int64),
             domains=rows,
             heap=aligned((self.threads * most_streams, 2)),
-            wakes=np.zeros(2 * self.threads * len(rows), np.int32),
+            wakes=np.zeros(2 * self.threads * len(rows), np.int64),
         )
         # Work moves little from step to step: until it is measured, the number of streams stands for it.
         self._deal(np.bincount(domains.of_node, weights=streams))

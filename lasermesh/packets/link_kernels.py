@@ -47,6 +47,7 @@ from lasermesh.packets.state import (
     X_RATE,
     X_TAIL,
     X_WRITTEN,
+    ZERO,
 )
 
 BITS_TIMES_PS_PER_S = 8_000_000_000_000
@@ -79,7 +80,7 @@ def give_chunk(workers, next_chunk, worker, chunk):
 def give_chunks(workers, next_chunk, worker, chunk, last):
     """Put the chunks of a ring from one to another, both included, on this worker's list of free ones."""
     while chunk != last:
-        following = next_chunk[chunk]
+        following = np.int64(next_chunk[chunk])
         give_chunk(workers, next_chunk, worker, chunk)
         chunk = following
     give_chunk(workers, next_chunk, worker, last)
@@ -109,7 +110,7 @@ def position_after(next_chunk, position):
     """Position of the packet behind this one, which must have been written."""
     if (position + 1) & CHUNK_MASK:
         return position + 1
-    return next_chunk[position >> CHUNK_BITS] << CHUNK_BITS
+    return np.int64(next_chunk[position >> CHUNK_BITS]) << CHUNK_BITS
 
 
 @inline_kernel
@@ -141,11 +142,11 @@ def put_behind(packets, workers, next_chunk, worker, last, n):
 
 @inline_kernel
 def first_after_pop(workers, next_chunk, worker, first, n):
-    """Where a list of `n` packets begins once its first one is taken out; a chunk that is used up goes back."""
+    """Where a list of `n` packets begins once its first is taken out; a chunk that is used up goes back."""
     if n > 1 and (first + 1) & CHUNK_MASK:
         return first + 1
     chunk = first >> CHUNK_BITS
-    following = next_chunk[chunk] << CHUNK_BITS if n > 1 else first
+    following = np.int64(next_chunk[chunk]) << CHUNK_BITS if n > 1 else first
     give_chunk(workers, next_chunk, worker, chunk)
     return following
 
@@ -188,7 +189,7 @@ def drop(control, flows, dropped, workers, taps, worker, node, now, cause, creat
     flow = ident >> SEQUENCE_BITS
     dropped[worker * len(flows) + flow, cause] += packets_of(word)
     if control[O_TRACE] or is_traced(control, flows, ident):
-        add_tap(workers, taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, 0)
+        add_tap(workers, taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, ZERO)
 
 
 @inline_kernel

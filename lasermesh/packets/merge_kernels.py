@@ -1,7 +1,7 @@
 """Sorting a batch: by the link that packets are for, then by time, lower streams first at one instant.
 
-What comes over one link, or from the node itself, is in order of time already; so the packets for one link are
-a few segments, each in order, and these are merged. Packets for different links need no order among them.
+What comes over one link, or from the node itself, is in order of time already; so the packets for one link
+are a few segments, each in order, and these are merged. Packets for different links need no order among them.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ from lasermesh.packets.state import (
     NEVER,
     V_FOUND,
     V_OUTS,
+    ZERO,
 )
 from lasermesh.units import NONE
 
@@ -63,7 +64,7 @@ def merge(segments, heap, top, source, segment, target, at):
             b += 1
             at += 1
         return
-    n = 0
+    n = ZERO
     while segment != NONE:
         sift_up(heap, top, n, source[segments[segment, AT], 0], segment)
         n += 1

@@ -8,8 +8,7 @@ stops between these stages and is gone on with later.
 
 import numpy as np
 
-from lasermesh.compiled import inline_kernel
-from lasermesh.packets.change_kernels import apply_changes
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.collect_kernels import collect, count_arrivals, pass_taken, route, shorten
 from lasermesh.packets.endpoint_kernels import deliver_all
 from lasermesh.packets.link_kernels import first_after_pop, give_chunk, position_after
@@ -24,9 +23,6 @@ from lasermesh.packets.state import (
     CHUNK_BITS,
     DONE,
     F_MEAN_GAP_PS,
-    G_TIME,
-    N_CHANGE,
-    N_CHANGE_END,
     N_FLOW,
     N_FLOW_END,
     N_IN,
@@ -34,7 +30,6 @@ from lasermesh.packets.state import (
     N_KEPT,
     N_KEPT_COUNT,
     N_KEPT_TIME,
-    N_NEXT,
     NEVER,
     O_BATCH,
     O_POOLED,
@@ -62,7 +57,6 @@ from lasermesh.packets.state import (
     V_OWN,
     V_OWN_COUNT,
     V_OWN_LAST,
-    V_SOURCES,
     V_STAGE,
     V_TAPS,
     V_TAPS_END,
@@ -70,8 +64,9 @@ from lasermesh.packets.state import (
     X_LIST,
     X_SPECIAL,
     X_WAITING,
+    ZERO,
 )
-from lasermesh.packets.transmit_kernels import offer, settle
+from lasermesh.packets.transmit_kernels import HAS_ROOM, offer, settle_any
 from lasermesh.traffic.kinds import BULK
 from lasermesh.units import NONE
 
@@ -129,13 +124,13 @@ def collect_kept(e, worker, node):
             position = position_after(e.next_chunk, position)
         link = route(e, worker, node, now, position)
         if link >= 0:
-            note_found(e.links, e.workers, e.found, e.outs, worker, base, now, position, link, 0)
+            note_found(e.links, e.workers, e.found, e.outs, worker, base, now, position, link, ZERO)
     e.workers[worker, V_OWN_COUNT] = n
 
 
 @inline_kernel
 def begin(e, worker, node, limit):
-    """Begin a batch: its first stage, up to `limit` at most. SHORT if there is no room: nothing is done then."""
+    """Begin a batch: its first stage, up to `limit` at most. SHORT, and nothing done, if there is no room."""
     workers = e.workers
     workers[worker, V_NODE] = node
     workers[worker, V_FOUND] = 0
@@ -208,11 +203,26 @@ def has_room_to_serve(e, worker):
     return not lacks_taps(e, worker, taps)
 
 
+@part_kernel
+def serve_special(e, worker, node, link, rows, first, end, horizon, take):
+    """Bring packets, by time, to a link of any kind; the caller has made sure of room."""
+    for k in range(first, end):
+        now = rows[k, 0]
+        position = rows[k, 1]
+        head = e.packets[position, P_TIME]
+        created = e.packets[position, P_CREATED]
+        ident = e.packets[position, P_IDENT]
+        word = e.packets[position, P_WORD]
+        tail = e.tails[position] if e.control[O_TRAINS] else ZERO
+        settle_any(e, worker, node, link, now, take, HAS_ROOM)
+        offer(e, worker, node, link, now, horizon, head, created, ident, word, tail)
+
+
 @inline_kernel
 def serve(e, worker, node, horizon):
     """Bring the batch to the transmitters, link by link; nothing changes at the node before `horizon`."""
     base = worker * e.control[C_ROWS]
-    take = e.workers[worker, V_OF_KEPT] == 0
+    take = 1 - e.workers[worker, V_OF_KEPT]
     scatter(e.links, e.workers, e.found, e.order, e.segments, e.outs, worker, base)
     for out in range(e.workers[worker, V_OUTS]):
         link = e.outs[base + out]
@@ -223,25 +233,16 @@ def serve(e, worker, node, horizon):
         if e.segments[segment, NEXT] != NONE:
             merge(e.segments, e.heap, e.workers[worker, V_HEAP], e.order, segment, e.merged, first)
             rows = e.merged
-        if take and e.links[link, X_SPECIAL] == 0:
+        if take != 0 and e.links[link, X_SPECIAL] == 0:
             carry(e, worker, node, link, rows, first, first + n, horizon)
         else:
-            for k in range(first, first + n):
-                now = rows[k, 0]
-                position = rows[k, 1]
-                head = e.packets[position, P_TIME]
-                created = e.packets[position, P_CREATED]
-                ident = e.packets[position, P_IDENT]
-                word = e.packets[position, P_WORD]
-                tail = e.tails[position] if e.control[O_TRAINS] else np.int64(0)
-                settle(e, worker, node, link, now, take, True)
-                offer(e, worker, node, link, now, horizon, head, created, ident, word, tail)
+            serve_special(e, worker, node, link, rows, first, first + n, horizon, take)
         e.links[link, B_COUNT] = 0
 
 
 @inline_kernel
 def finish(e, worker, node):
-    """Let go of what the batch has brought on: of chunks that have been read, of own packets, of kept ones."""
+    """Let go of what the batch has brought on: chunks that have been read, own packets, kept ones."""
     workers = e.workers
     n = workers[worker, V_OWN_COUNT]
     if workers[worker, V_OF_KEPT]:
@@ -256,14 +257,14 @@ def finish(e, worker, node):
             chunk = workers[worker, V_OWN] >> CHUNK_BITS
             last = workers[worker, V_OWN_LAST] >> CHUNK_BITS
             while chunk != last:
-                following = e.next_chunk[chunk]
+                following = np.int64(e.next_chunk[chunk])
                 give_chunk(workers, e.next_chunk, worker, chunk)
                 chunk = following
             give_chunk(workers, e.next_chunk, worker, last)
     workers[worker, V_STAGE] = BEGIN
 
 
-@inline_kernel
+@part_kernel
 def run_batch(e, worker, node, limit):
     """A batch from where it stands to its end: until when all is done (exclusive), NONE if short of room."""
     workers = e.workers
@@ -285,30 +286,3 @@ def run_batch(e, worker, node, limit):
         serve(e, worker, node, limit)
     finish(e, worker, node)
     return 0 if workers[worker, V_OF_KEPT] else workers[worker, V_LIMIT]
-
-
-@inline_kernel
-def step_node(e, worker, node, until):
-    """Everything at one node before `until`; SHORT if room ran out, to be called again."""
-    while True:
-        row = e.nodes[node, N_CHANGE]
-        limit = until
-        if row < e.nodes[node, N_CHANGE_END]:
-            limit = min(until, e.changes[row, G_TIME])
-        reached = run_batch(e, worker, node, limit)
-        if reached == NONE:
-            return SHORT
-        if reached < limit:
-            continue
-        if limit == until:
-            break
-        row = apply_changes(e, worker, node, row, limit)
-        if row == NONE:
-            return SHORT
-        e.nodes[node, N_CHANGE] = row
-        e.nodes[node, N_KEPT_TIME] = limit
-    time = min(e.workers[worker, V_HEADS], e.workers[worker, V_SOURCES])
-    if e.nodes[node, N_CHANGE] < e.nodes[node, N_CHANGE_END]:
-        time = min(time, e.changes[e.nodes[node, N_CHANGE], G_TIME])
-    e.nodes[node, N_NEXT] = time
-    return DONE

@@ -57,6 +57,7 @@ from lasermesh.packets.state import (
     V_SOURCES,
     V_TAPS,
     V_TAPS_END,
+    ZERO,
 )
 from lasermesh.packets.transfer_kernels import (
     I_CREATED,
@@ -107,7 +108,7 @@ def make_own(e, worker, node, limit):
     slot = e.nodes[node, N_TABLE]
     seed = e.control[O_SEED]
     later = NEVER
-    n = 0
+    n = ZERO
     for row in range(e.nodes[node, N_FLOW], e.nodes[node, N_FLOW_END]):
         flow = e.lists[row]
         time = next_own_ps(e, base, flow, limit)
@@ -139,7 +140,7 @@ def make_own(e, worker, node, limit):
         # Without compilation an int32 stays one, and 40 bits are too many for it.
         ident = np.int64(flow) << SEQUENCE_BITS
         following_flow = flow
-        count = np.int64(0)
+        count = ZERO
         tail = now
         if kind < BULK:
             size = next_size(e.flows, e.mixes, seed, flow)

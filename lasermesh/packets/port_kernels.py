@@ -53,7 +53,7 @@ def publish(e, worker, node, now):
         link = e.lists[row]
         if e.links[link, X_TAIL] == NO_RING:
             continue
-        if settle(e, worker, node, link, now, False, False) == SHORT:
+        if settle(e, worker, node, link, now) == SHORT:
             return NONE
         if e.links[link, X_BUSY] or e.links[link, X_WAITING] > 0:
             e.nodes[node, N_NEXT] = min(e.nodes[node, N_NEXT], e.links[link, X_FREE])

@@ -1,7 +1,8 @@
 """Disciplines of waiting lists, as the compiled core knows them.
 
-One that decides when a packet joins (as RED would) goes into `waiting_kernels.admit`, one that decides when a
-packet is taken into `waiting_kernels.take_listed`, where a scheduler (as deficit round robin) chooses the list.
+One that decides when a packet joins (as RED would) has its place in `transmit_kernels.admit`, one that
+decides when a packet is taken in `waiting_kernels.take_listed`, where a scheduler (as deficit round robin)
+chooses the list.
 """
 
 DROP_TAIL = 0

@@ -1,13 +1,13 @@
 """Service pools: requests wait first come, first served for one of several servers, then are answered.
 
-The end of a service is known when the request comes, as all before it have theirs. A pool remembers in `room`,
-from O_ROOM on: when each server is free, a circular list of the starts that lie ahead, and a heap of the
-replies that are to come.
+The end of a service is known when the request comes, as all before it have theirs. A pool remembers in
+`room`, from O_ROOM on: when each server is free, a circular list of the starts that lie ahead, and a heap of
+the replies that are to come.
 """
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel, inline_kernel
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.exponential_kernels import exponential_ps
 from lasermesh.packets.state import (
     NEVER,
@@ -107,7 +107,7 @@ def next_reply_ps(pools, room, pool):
     return room[first_entry(pools, pool) + E_TIME]
 
 
-@hot_kernel
+@part_kernel
 def service_ps(pools, seed, pool, flow, sequence):
     """How long the service of one request takes."""
     mean = np.int64(pools[pool, O_SERVICE]).view(np.float64)

@@ -52,8 +52,8 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
         nodes=aligned((n_nodes, state.NODE_COLUMNS)),
         domains=aligned((0, state.DOMAIN_COLUMNS)),
         workers=workers,
-        lists=np.zeros(0, np.int32),
-        wakes=np.zeros(0, np.int32),
+        lists=np.zeros(0, np.int64),
+        wakes=np.zeros(0, np.int64),
         changes=np.zeros((0, 4), np.int64),
         heap=aligned((0, 2)),
         tables=np.full((1, n_nodes, 1), NONE, np.int32),
@@ -64,7 +64,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
         merged=aligned((batch, 2)),
         segments=aligned((batch, 3)),
         inbox=aligned((batch, 4)),
-        outs=np.zeros(batch, np.int32),
+        outs=aligned((batch,)),
     )
     spread_chunks(workers, e.next_chunk, np.arange(len(chunks.next_chunk), dtype=np.int32))
     _describe_flows(e, flows)

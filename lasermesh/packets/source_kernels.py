@@ -1,10 +1,6 @@
 """Sources: when a flow sends its next packet, and what that packet is."""
 
-import math
-
-import numpy as np
-
-from lasermesh.compiled import hot_kernel, inline_kernel
+from lasermesh.compiled import hot_kernel, inline_kernel, part_kernel
 from lasermesh.packets.exponential_kernels import exponential_ps
 from lasermesh.packets.link_kernels import BITS_TIMES_PS_PER_S
 from lasermesh.packets.state import (
@@ -16,7 +12,6 @@ from lasermesh.packets.state import (
     M_TIME,
     M_WEIGHT,
     NEVER,
-    O_SEED,
     S_BYTES_SENT,
     S_KIND,
     S_MIX,
@@ -40,7 +35,7 @@ from lasermesh.traffic.kinds import CONSTANT, POISSON, SCRIPT
 from lasermesh.traffic.kinds import ON_OFF as ON_OFF_KIND
 
 
-@hot_kernel
+@part_kernel
 def mixed_size(flows, mixes, seed, flow):
     """Bytes of the packet that a flow with a mix sends next."""
     row = flows[flow, S_MIX]

@@ -12,6 +12,9 @@ import numpy as np
 NEVER = np.int64(2**63 - 1)
 """An instant after every run; adding to it overflows."""
 
+ZERO = np.int64(0)
+"""Handed to kernels in place of a literal, for each of which they would be compiled anew."""
+
 # Ring positions: a packet is row `position` of `packets`; a chunk is CHUNK consecutive rows.
 CHUNK_BITS = 7
 CHUNK = 1 << CHUNK_BITS
@@ -91,9 +94,9 @@ X_CUT_WORD = 47  # what the next stop leaves behind of a train whose head has le
 X_CUT_IDENT = 48
 X_CUT_CREATED = 49
 LINK_COLUMNS = 56
-TAP_OUT = 1
-TAP_IN = 2
-TAP_QUEUE = 4
+TAP_OUT = np.int64(1)
+TAP_IN = np.int64(2)
+TAP_QUEUE = np.int64(4)
 
 # Columns of `queues`, the waiting lists of links that have any beside their ring.
 Q_FIRST = 0  # position of the first packet
@@ -285,8 +288,8 @@ T_WORD = 4  # of TAP_QUEUE: bytes that wait
 T_CREATED = 5
 T_TAIL = 6  # of trains: when the last packet arrives, or leaves
 TAP_COLUMNS = 7
-TAP_DELIVERED = 8
-TAP_DROPPED = 16
+TAP_DELIVERED = np.int64(8)
+TAP_DROPPED = np.int64(16)
 
 # Columns of `workers`.
 V_FREE_CHUNK = 0  # head of its list of free chunks, NONE if empty
@@ -351,8 +354,8 @@ class Engine(NamedTuple):
     nodes: np.ndarray  # int64 (n_nodes, NODE_COLUMNS)
     domains: np.ndarray  # int64 (n_domains, DOMAIN_COLUMNS)
     workers: np.ndarray  # int64 (n_workers, WORKER_COLUMNS)
-    lists: np.ndarray  # int32  destination of each flow, then what ranges of nodes, domains and workers name
-    wakes: np.ndarray  # int32 (2 * n_workers * C_WAKE_ROWS,)  domains that each worker has woken
+    lists: np.ndarray  # int64  destination of each flow, then what ranges of nodes, domains and workers name
+    wakes: np.ndarray  # int64 (2 * n_workers * C_WAKE_ROWS,)  domains that each worker has woken
     changes: np.ndarray  # int64 (n, 4)  by node, then time, then the order of effect
     heap: np.ndarray  # int64 (n_workers * most streams of a node, 2)  time, stream
     tables: np.ndarray  # int32 (n_slots, n_nodes, columns)  links by label and choice, then next labels
@@ -363,4 +366,4 @@ class Engine(NamedTuple):
     merged: np.ndarray  # int64 (n_workers * C_ROWS, 2)  the same of one link, in order of time
     segments: np.ndarray  # int64 (n_workers * C_ROWS, 3)  of `order`: cursor, end, next segment or NONE
     inbox: np.ndarray  # int64 (n_workers * C_ROWS, 4)  time, sequence, created, next row or NONE
-    outs: np.ndarray  # int32 (n_workers * C_ROWS,)  links that the batch has packets for
+    outs: np.ndarray  # int64 (n_workers * C_ROWS,)  links that the batch has packets for

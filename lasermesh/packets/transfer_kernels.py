@@ -1,8 +1,8 @@
 """Bulk transfers: selective repeat, paced, with a window and a timer (`lasermesh docs traffic`).
 
-A sender remembers, in `room` from A_ROOM on, for each segment of its window when it was sent last and how it
-stands, and two circular lists: transmissions in the order in which they were made, of which the oldest is
-watched by the timer, and segments that timed out. A receiver remembers from K_ROOM on which segments have come.
+A sender remembers, in `room` from A_ROOM on, how each segment of its window stands, and two circular lists:
+transmissions in the order in which they were made, of which the oldest is watched by the timer, and segments
+that timed out. A receiver remembers from K_ROOM on which segments have come.
 """
 
 from lasermesh.compiled import inline_kernel
@@ -164,8 +164,8 @@ def next_transmission_ps(flows, room, inbox, base, flow, limit):
     """When a sender transmits next, all that happens to it until then done; NEVER if not before `limit`.
 
     Acks of an instant come before timers, both before a transmission. What `inbox` holds for it, from row
-    `base` on, is in order of time, and all of it comes before `limit`. S_NEXT of the flow says when there is something to do if
-    nothing else comes.
+    `base` on, is in order of time, and all of it comes before `limit`. The answer may be a timer beyond
+    `limit`, from when on there is something to do if nothing else comes.
     """
     while True:
         ack = flows[flow, S_INBOX]

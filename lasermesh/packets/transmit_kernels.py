@@ -5,7 +5,7 @@ Plain drop-tail links under load have a loop of their own (`plain_kernels`), whi
 
 import numpy as np
 
-from lasermesh.compiled import inline_kernel
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.causes import QUEUE
 from lasermesh.packets.link_kernels import (
     add_tap,
@@ -66,13 +66,17 @@ from lasermesh.packets.state import (
     X_SENT,
     X_SENT_COUNT,
     X_SERVICE,
+    X_SPECIAL,
     X_TAPS,
     X_WAITING,
     X_WAITING_BYTES,
     X_WRITTEN,
+    ZERO,
 )
 from lasermesh.packets.waiting_kernels import list_of, mark, push, take_listed, tap_queue
 from lasermesh.units import NONE
+
+HAS_ROOM = np.int64(1)
 
 
 @inline_kernel
@@ -136,7 +140,7 @@ def stamp_train(e, node, link, position, head_leaves):
 def stamp(e, worker, node, link, position, leaves):
     """Let the last bit of a packet leave: its arrival is known from here on."""
     x = e.links
-    tail = np.int64(0)
+    tail = ZERO
     if e.control[O_TRAINS]:
         tail = stamp_train(e, node, link, position, leaves)
     else:
@@ -171,10 +175,7 @@ def take_next(e, worker, node, link, now):
     if x[link, X_LIST] == NONE:
         position = x[link, X_SENT]
     else:
-        taken = take_listed(
-            e.control, e.packets, x, e.queues, e.flows, e.dropped, e.workers, e.taps, e.next_chunk, worker, node,
-            link, now,
-        )  # fmt: skip
+        taken = take_listed(e, worker, node, link, now)
         created = e.packets[taken, P_CREATED]
         ident = e.packets[taken, P_IDENT]
         word = e.packets[taken, P_WORD]
@@ -206,17 +207,17 @@ def settle_has_room(e, worker, link):
 
 
 @inline_kernel
-def settle(e, worker, node, link, now, take, has_room):
-    """Bring a link up to `now`: last bits leave until then, and free transmitters take the next packet.
+def settle_any(e, worker, node, link, now, take, has_room):
+    """Bring a link of any kind up to `now`: see `settle`.
 
-    With `take` false nothing is taken at `now` itself: changes of that instant come first (rule 1).
-    SHORT if there is no room, unless the caller has made sure of it; what was done until then stands.
+    With `take` also what is free at `now` itself takes the next packet, as arrivals come after that (rule 1).
+    With `has_room` the caller has made sure of room.
     """
     x = e.links
     while x[link, X_FREE] <= now:
-        if x[link, X_BUSY] == 0 and (x[link, X_WAITING] == 0 or (not take and x[link, X_FREE] == now)):
+        if x[link, X_BUSY] == 0 and (x[link, X_WAITING] == 0 or (take == 0 and x[link, X_FREE] == now)):
             return DONE
-        if not has_room and not settle_has_room(e, worker, link):
+        if has_room == 0 and not settle_has_room(e, worker, link):
             return SHORT
         if x[link, X_BUSY]:
             position = x[link, X_SENT]
@@ -226,6 +227,54 @@ def settle(e, worker, node, link, now, take, has_room):
                 x[link, X_SENT] = position_after(e.next_chunk, position)
         else:
             take_next(e, worker, node, link, x[link, X_FREE])
+    return DONE
+
+
+@part_kernel
+def settle_special(e, worker, node, link, now):
+    """`settle_any`, once for all who settle links now and then."""
+    return settle_any(e, worker, node, link, now, ZERO, ZERO)
+
+
+@inline_kernel
+def settle_plain(e, link, now):
+    """`settle_any` for a plain link, of which nothing is recorded."""
+    x = e.links
+    while x[link, X_FREE] <= now:
+        leaves = x[link, X_FREE]
+        position = x[link, X_SENT]
+        if x[link, X_BUSY]:
+            x[link, X_BUSY] = 0
+            arrival = leaves + light_time_ps(x, e.control, link, leaves) + x[link, X_PROCESSING]
+            arrival = max(arrival, x[link, X_LAST_ARRIVAL])
+            x[link, X_LAST_ARRIVAL] = arrival
+            e.packets[position, P_TIME] = arrival
+            x[link, L_BYTES] += size_of(e.packets[position, P_WORD])
+            x[link, X_SENT_COUNT] += 1
+            if x[link, X_WAITING] > 0:
+                x[link, X_SENT] = position_after(e.next_chunk, position)
+        elif x[link, X_WAITING] == 0 or leaves == now:
+            return
+        else:
+            size = size_of(e.packets[position, P_WORD])
+            x[link, X_WAITING] -= 1
+            x[link, X_WAITING_BYTES] -= size
+            duration = serialization_ps(x, e.control, link, size)
+            x[link, X_FREE] = leaves + duration
+            x[link, X_BUSY] = 1
+            x[link, L_BUSY] += duration
+
+
+@inline_kernel
+def settle(e, worker, node, link, now):
+    """Bring a link up to `now`: last bits leave until then, and free transmitters take the next packet.
+
+    At `now` itself nothing is taken: changes of that instant come first (rule 1). SHORT if there is no room;
+    what was done until then stands.
+    """
+    if e.links[link, X_SPECIAL]:
+        return settle_special(e, worker, node, link, now)
+    settle_plain(e, link, now)
     return DONE
 
 
@@ -245,8 +294,9 @@ def room_to_wait(links, queues, link, word):
 
 @inline_kernel
 def admit(links, queues, link, word):
-    """The word with which a packet joins those that wait: where queues mark what joins them, perhaps marked."""
-    if word & ECT_BIT == 0 or links[link, X_MARK_BYTES] == NEVER and links[link, X_MARK_PACKETS] == NEVER:
+    """The word with which a packet joins those that wait, marked if they are more than a threshold."""
+    never = links[link, X_MARK_BYTES] == NEVER and links[link, X_MARK_PACKETS] == NEVER
+    if never or word & ECT_BIT == 0:
         return word
     if links[link, X_LIST] == NONE:
         waiting = links[link, X_WAITING]

@@ -46,6 +46,7 @@ from lasermesh.packets.state import (
     X_TAPS,
     X_WAITING,
     X_WAITING_BYTES,
+    ZERO,
 )
 
 
@@ -66,10 +67,10 @@ def tap_queue(links, workers, taps, worker, link, now):
             now,
             TAP_QUEUE,
             link,
-            0,
+            ZERO,
             links[link, X_WAITING],
             links[link, X_WAITING_BYTES],
-            0,
+            ZERO,
         )
 
 
@@ -122,90 +123,84 @@ def may_drop(packets, queues, row, position, now):
 
 @inline_kernel
 def control_law(queues, row, time_ps, count):
-    """When CoDel drops next: in an interval over the square root of the drops so far (RFC 8289, section 5.4)."""
+    """When CoDel drops next: an interval over the square root of the drops so far later (RFC 8289, 5.4)."""
     return time_ps + np.int64(math.floor(float(queues[row, Q_INTERVAL]) / math.sqrt(float(count))))
 
 
 @inline_kernel
-def take_by_codel(control, packets, links, queues, flows, dropped, workers, taps, next_chunk, worker, node, link,
-                  row, now):  # fmt: skip
+def take_by_codel(e, worker, node, link, row, now):
     """Position of the packet that CoDel lets be served next, out of a list that is not empty.
 
     RFC 8289, sections 5.5 and 5.6; a packet that can be marked is marked in place of being dropped, with the
     same consequences (as in Linux, `codel_impl.h`).
     """
-    position = pop(packets, queues, workers, next_chunk, worker, row)
-    may = may_drop(packets, queues, row, position, now)
-    entering = queues[row, Q_DROPPING] == 0 and may
-    if queues[row, Q_DROPPING] and not may:
-        queues[row, Q_DROPPING] = 0
-    while entering or (queues[row, Q_DROPPING] and now >= queues[row, Q_DROP_NEXT]):
+    position = pop(e.packets, e.queues, e.workers, e.next_chunk, worker, row)
+    may = may_drop(e.packets, e.queues, row, position, now)
+    entering = e.queues[row, Q_DROPPING] == 0 and may
+    if e.queues[row, Q_DROPPING] and not may:
+        e.queues[row, Q_DROPPING] = 0
+    while entering or (e.queues[row, Q_DROPPING] and now >= e.queues[row, Q_DROP_NEXT]):
         if not entering:
-            queues[row, Q_DROPS] += 1
-        word = packets[position, P_WORD]
+            e.queues[row, Q_DROPS] += 1
+        word = e.packets[position, P_WORD]
         marked = word & ECT_BIT != 0
         if marked:
-            packets[position, P_WORD] = mark(links, link, word)
+            e.packets[position, P_WORD] = mark(e.links, link, word)
         else:
-            links[link, L_DROPPED_EARLY] += 1
-            links[link, X_WAITING] -= 1
-            links[link, X_WAITING_BYTES] -= size_of(word)
-            created = packets[position, P_CREATED]
+            e.links[link, L_DROPPED_EARLY] += 1
+            e.links[link, X_WAITING] -= 1
+            e.links[link, X_WAITING_BYTES] -= size_of(word)
+            created = e.packets[position, P_CREATED]
+            ident = e.packets[position, P_IDENT]
             drop(
-                control, flows, dropped, workers, taps, worker, node, now, EARLY, created,
-                packets[position, P_IDENT], word,
-            )  # fmt: skip
-            tap_queue(links, workers, taps, worker, link, now)
-            position = pop(packets, queues, workers, next_chunk, worker, row)
-            may = may_drop(packets, queues, row, position, now)
+                e.control,
+                e.flows,
+                e.dropped,
+                e.workers,
+                e.taps,
+                worker,
+                node,
+                now,
+                EARLY,
+                created,
+                ident,
+                word,
+            )
+            tap_queue(e.links, e.workers, e.taps, worker, link, now)
+            position = pop(e.packets, e.queues, e.workers, e.next_chunk, worker, row)
+            may = may_drop(e.packets, e.queues, row, position, now)
         if entering:
             entering = False
-            queues[row, Q_DROPPING] = 1
-            more = queues[row, Q_DROPS] - queues[row, Q_LAST_DROPS]
-            recent = now - queues[row, Q_DROP_NEXT] < 16 * queues[row, Q_INTERVAL]
-            queues[row, Q_DROPS] = more if more > 1 and recent else 1
-            queues[row, Q_DROP_NEXT] = control_law(queues, row, now, queues[row, Q_DROPS])
-            queues[row, Q_LAST_DROPS] = queues[row, Q_DROPS]
+            e.queues[row, Q_DROPPING] = 1
+            more = e.queues[row, Q_DROPS] - e.queues[row, Q_LAST_DROPS]
+            recent = now - e.queues[row, Q_DROP_NEXT] < 16 * e.queues[row, Q_INTERVAL]
+            e.queues[row, Q_DROPS] = more if more > 1 and recent else 1
+            e.queues[row, Q_DROP_NEXT] = control_law(e.queues, row, now, e.queues[row, Q_DROPS])
+            e.queues[row, Q_LAST_DROPS] = e.queues[row, Q_DROPS]
             break
         if marked:
-            queues[row, Q_DROP_NEXT] = control_law(
-                queues, row, queues[row, Q_DROP_NEXT], queues[row, Q_DROPS]
+            e.queues[row, Q_DROP_NEXT] = control_law(
+                e.queues, row, e.queues[row, Q_DROP_NEXT], e.queues[row, Q_DROPS]
             )
             break
         if may:
-            queues[row, Q_DROP_NEXT] = control_law(
-                queues, row, queues[row, Q_DROP_NEXT], queues[row, Q_DROPS]
+            e.queues[row, Q_DROP_NEXT] = control_law(
+                e.queues, row, e.queues[row, Q_DROP_NEXT], e.queues[row, Q_DROPS]
             )
         else:
-            queues[row, Q_DROPPING] = 0
+            e.queues[row, Q_DROPPING] = 0
     return position
 
 
 @inline_kernel
-def take_listed(control, packets, links, queues, flows, dropped, workers, taps, next_chunk, worker, node, link,
-                now):  # fmt: skip
+def take_listed(e, worker, node, link, now):
     """Position of the packet that is served next at a link with waiting lists, at which something waits.
 
     The highest class that has any comes first (strict priority). The packet is out of its list.
     """
-    row = links[link, X_LIST] + links[link, X_CLASSES] - 1
-    while queues[row, Q_COUNT] == 0:
+    row = e.links[link, X_LIST] + e.links[link, X_CLASSES] - 1
+    while e.queues[row, Q_COUNT] == 0:
         row -= 1
-    if links[link, X_DISCIPLINE] == CODEL:
-        return take_by_codel(
-            control,
-            packets,
-            links,
-            queues,
-            flows,
-            dropped,
-            workers,
-            taps,
-            next_chunk,
-            worker,
-            node,
-            link,
-            row,
-            now,
-        )
-    return pop(packets, queues, workers, next_chunk, worker, row)
+    if e.links[link, X_DISCIPLINE] == CODEL:
+        return take_by_codel(e, worker, node, link, row, now)
+    return pop(e.packets, e.queues, e.workers, e.next_chunk, worker, row)

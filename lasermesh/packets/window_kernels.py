@@ -5,7 +5,8 @@ and domains cannot see each other inside it: their order, and which worker steps
 """
 
 from lasermesh.compiled import hot_kernel, inline_kernel
-from lasermesh.packets.node_kernels import BEGIN, step_node
+from lasermesh.packets.change_kernels import apply_changes
+from lasermesh.packets.node_kernels import BEGIN, run_batch
 from lasermesh.packets.port_kernels import publish
 from lasermesh.packets.state import (
     C_LOOKAHEAD,
@@ -23,7 +24,11 @@ from lasermesh.packets.state import (
     D_WINDOW,
     D_WORK,
     DONE,
+    G_TIME,
+    N_CHANGE,
+    N_CHANGE_END,
     N_DOMAIN,
+    N_KEPT_TIME,
     N_NEXT,
     NEVER,
     SHORT,
@@ -31,9 +36,11 @@ from lasermesh.packets.state import (
     V_DOMAIN_ACTIVE,
     V_DOMAIN_END,
     V_HANDLED,
+    V_HEADS,
     V_NEXT,
     V_NODE,
     V_PARITY,
+    V_SOURCES,
     V_STAGE,
     V_STATUS,
     V_VERDICT,
@@ -75,11 +82,21 @@ def publish_domain(e, worker, domain, now):
 
 
 @inline_kernel
+def next_at(e, worker, node):
+    """When a node whose last batch is done has something to do next."""
+    time = min(e.workers[worker, V_HEADS], e.workers[worker, V_SOURCES])
+    if e.nodes[node, N_CHANGE] < e.nodes[node, N_CHANGE_END]:
+        time = min(time, e.changes[e.nodes[node, N_CHANGE], G_TIME])
+    return time
+
+
+@inline_kernel
 def step_domain(e, worker, domain, start, end):
     """Everything in a domain before `end`. Whether anybody else was woken; NONE if short of room.
 
     Nodes of one domain may be nearer to each other than the window is long, so a domain of several has
-    windows of its own, and its clock jumps over idle time. A batch under way is finished before all else.
+    windows of its own, and its clock jumps over idle time. Each node goes from change to change, in batches
+    between. A batch under way is finished before all else.
     """
     first = e.domains[domain, D_FIRST]
     last = e.domains[domain, D_END]
@@ -103,9 +120,24 @@ def step_domain(e, worker, domain, start, end):
         while row < last:
             resumed = e.workers[worker, V_STAGE] != BEGIN
             node = e.workers[worker, V_NODE] if resumed else e.lists[row]
-            if resumed or alone or e.nodes[node, N_NEXT] < until:
-                if step_node(e, worker, node, until) == SHORT:
+            idle = not (resumed or alone or e.nodes[node, N_NEXT] < until)
+            while not idle:
+                change = e.nodes[node, N_CHANGE]
+                limit = until
+                if change < e.nodes[node, N_CHANGE_END]:
+                    limit = min(until, e.changes[change, G_TIME])
+                reached = run_batch(e, worker, node, limit)
+                if reached == NONE:
                     return NONE
+                if reached == limit and limit < until:
+                    change = apply_changes(e, worker, node, change, limit)
+                    if change == NONE:
+                        return NONE
+                    e.nodes[node, N_CHANGE] = change
+                    e.nodes[node, N_KEPT_TIME] = limit
+                elif reached == limit:
+                    e.nodes[node, N_NEXT] = next_at(e, worker, node)
+                    idle = True
             if not resumed:
                 row += 1
         now = until

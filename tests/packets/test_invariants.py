@@ -15,12 +15,17 @@ from hypothesis import strategies as st
 from lasermesh.packets import state
 from tests.packets.adapter import engine_of, run_case, steps_of
 from tests.packets.comparing import enough
-from tests.reference.case import UNLIMITED
+from tests.reference.case import TIMED_KINDS, UNLIMITED
 from tests.reference.cases import FLAVOURS, random_case
 from tests.reference.packet_simulator import ceil_div, packets_of_flow
 
 BOTH = state.TAP_OUT | state.TAP_IN
-in_random_cases = given(st.integers(0, 2**32), st.sampled_from(FLAVOURS))
+# What sends a segment again, or takes packets off a train, has more than one record of one kind per packet.
+ANSWERING = {"requests", "bulk", "bulk, lossy", "trains", "trains, cuts", "mixed"}
+in_random_cases = given(
+    st.integers(0, 2**32), st.sampled_from([each for each in FLAVOURS if each not in ANSWERING])
+)
+in_all_random_cases = given(st.integers(0, 2**32), st.sampled_from(FLAVOURS))
 some_examples = settings(max_examples=enough(40, 10), derandomize=True, database=None, deadline=None)
 
 
@@ -64,20 +69,22 @@ def by_link(records, kind):
 
 
 @some_examples
-@in_random_cases
+@in_all_random_cases
 def test_sent_is_delivered_and_dropped_and_in_flight_at_every_instant(seed, flavour):
     case, seen, records = tapped(seed, flavour, stops=3)
     flow = records[:, state.T_IDENT] >> state.SEQUENCE_BITS
     kind, time = records[:, state.T_KIND], records[:, state.T_TIME]
+    packets = ((records[:, state.T_WORD] >> state.COUNT_SHIFT) & state.COUNT_MASK) + 1
     for clock_ps, counters in seen:
         assert (counters.in_flight >= 0).all()
-        for row in range(len(case.flows)):
-            sent = [size for _, size in sent_by(case, row, clock_ps)]
-            assert (counters.sent[row], counters.bytes_sent[row]) == (len(sent), sum(sent))
+        for row, given_flow in enumerate(case.flows):
+            if given_flow.kind in TIMED_KINDS and given_flow.train == 1:
+                sent = [size for _, size in sent_by(case, row, clock_ps)]
+                assert (counters.sent[row], counters.bytes_sent[row]) == (len(sent), sum(sent))
             mine = (flow == row) & (time < clock_ps)
-            assert counters.delivered[row] == (mine & (kind == state.TAP_DELIVERED)).sum()
+            assert counters.delivered[row] == packets[mine & (kind == state.TAP_DELIVERED)].sum()
             for cause, dropped in enumerate(counters.dropped[row]):
-                assert dropped == (mine & (kind == state.TAP_DROPPED + cause)).sum()
+                assert dropped == packets[mine & (kind == state.TAP_DROPPED + cause)].sum()
 
 
 @some_examples
@@ -183,4 +190,4 @@ def test_fates_of_tapped_links_are_those_of_links_that_are_not():
         case = random_case(random.Random(f"untapped/{flavour}"), flavour)
         _, plain = run_case(case)
         _, tapped_too = run_case(case, taps=BOTH)
-        assert plain == tapped_too
+        assert plain.counted == tapped_too.counted

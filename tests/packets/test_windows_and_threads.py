@@ -193,10 +193,12 @@ def test_run_whose_packets_do_not_fit_in_memory_fails_with_a_sentence(monkeypatc
 
 def test_memory_limit_leaves_a_run_alone_that_just_fits(monkeypatch):
     monkeypatch.setattr(engine_module, "FIRST_CHUNKS", 2)
+    monkeypatch.setattr(engine_module, "BATCH", CHUNK)
     packets = [(k, 1000) for k in range(10 * CHUNK)]
     case = network([(0, 1, PS_PER_MS)], [script(0, 1, *packets)], end_ps=PS_PER_S)
     case.changes = [(0, 0, "start", GBPS)]
-    _, fates = run_case(case, memory_limit_bytes=14 * CHUNK * 32)
+    # Ten chunks wait; a batch needs some for the packets that it makes and for where they go.
+    _, fates = run_case(case, memory_limit_bytes=16 * CHUNK * 32)
     assert len(fates) == len(packets)
 
 

@@ -90,6 +90,7 @@ class LinkFeed:
         self._step = None
         self._late = None  # changes within the step that change queue limits too
         self._rate_at_end = np.zeros(0, np.int64)
+        self._limit_bps = np.zeros(0, np.int64)  # rate to which the queue limits of each link go; 0: none yet
         self._ever_up = np.zeros(0, bool)
         self._hash = hashlib.sha256()
 
@@ -213,13 +214,15 @@ class LinkFeed:
         self._engine.add_links(*ends, NO_LIMIT, NO_LIMIT, taps, queues=queues)
         new = np.zeros(len(table.from_node) - known, np.int64)
         self._rate_at_end = np.concatenate([self._rate_at_end, new])
+        self._limit_bps = np.concatenate([self._limit_bps, new])
         self._ever_up = np.concatenate([self._ever_up, new.astype(bool)])
 
     def _set_limits(self, rows, start_ps):
         """Set the queue limits of links that start or change rate, and note those that must wait.
 
         A link that is down until its first start within the step can have its limit at once. Where a link is
-        up before, another limit must not hold before the other rate does: see `change_limits`.
+        up before, another limit must not hold before the other rate does: see `change_limits`. One that comes
+        back with the rate that it had keeps its limit, so that failures do not make the engine halt.
         """
         by_link = np.lexsort((rows.time_ps, rows.link))
         first = np.zeros(len(by_link), bool)
@@ -227,9 +230,20 @@ class LinkFeed:
         starts = rows.kind == kinds.CHANGE_START
         now = (rows.kind != kinds.CHANGE_STOP) & ((rows.time_ps == start_ps) | (first & starts))
         self._limit(rows.link[now], rows.rate_bps[now])
-        late = ~now & (rows.kind != kinds.CHANGE_STOP) & self._queues.go_with_rate(rows.link)
+        late = ~now & self._is_other_limit(rows) & self._queues.go_with_rate(rows.link)
         order = np.flatnonzero(late)[np.argsort(rows.time_ps[late], kind="stable")]
         self._late = EngineChanges(*(column[order] for column in rows))
+
+    def _is_other_limit(self, rows):
+        """Which changes give a link another rate than the last one that it had; notes the last ones."""
+        up = np.flatnonzero(rows.kind != kinds.CHANGE_STOP)
+        link, rate_bps = rows.link[up], rows.rate_bps[up]
+        is_first = np.diff(link, prepend=-1) != 0
+        before = np.where(is_first, self._limit_bps[link], np.roll(rate_bps, 1))
+        self._limit_bps[link] = rate_bps  # of several of a link the last one counts
+        is_other = np.zeros(len(rows.link), bool)
+        is_other[up] = before != rate_bps
+        return is_other
 
     def _limit(self, links, rate_bps):
         """Set the queue limits of links that have these rates from now on."""

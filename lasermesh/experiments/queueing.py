@@ -95,11 +95,9 @@ class Queues:
 
 
 def processing_ps(packets, is_ground):
-    """Processing delay of every node: int64 (n_nodes,), None where there is none."""
-    delays_s = np.where(is_ground, packets.ground_processing_s, packets.satellite_processing_s)
-    if not delays_s.any():
-        return None
-    return np.array([ps_from_s(delay_s) for delay_s in delays_s.tolist()], np.int64)
+    """Processing delay of every node: int64 array, shape (n_nodes,)."""
+    ground_ps, satellite_ps = map(ps_from_s, (packets.ground_processing_s, packets.satellite_processing_s))
+    return np.where(is_ground, ground_ps, satellite_ps).astype(np.int64)
 
 
 def _threshold(threshold, scale=1.0):

@@ -22,6 +22,7 @@ from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
+from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
 from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.experiments.queueing import Queues, processing_ps
@@ -155,8 +156,11 @@ class Simulation:
         self._names = self._ephemeris.names
         self._transit = transit_of(topology)
         self._capture = None if capture is None else Tapping(capture, self._names, self.flows)
+        if capture is not None and (self.flows.train > 1).any():
+            warn('the capture shows of a train its first packet only; fidelity = "packet" would show all')
         self._end_ps = ps_from_s(experiment.duration_s)
         available = memory.available_bytes()
+        processing = processing_ps(experiment.packets, self._ephemeris.is_ground)
         self.engine = PacketEngine(
             len(self._names),
             self.flows,
@@ -167,7 +171,7 @@ class Simulation:
             framing_bytes=experiment.packets.framing_bytes,
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
             longest_window_ps=LONGEST_WINDOW_PS,
-            processing_ps=processing_ps(experiment.packets, self._ephemeris.is_ground),
+            processing_ps=processing,
         )
         is_end = np.zeros(len(self._names), bool)
         is_end[self.flows.source] = is_end[self.flows.destination] = True
@@ -175,7 +179,7 @@ class Simulation:
         self._faults = Faults(faults, experiment.seed, len(self._names)) if faults else None
         queues = Queues(QueuesOfLinks(experiment), experiment.packets.scale)
         self._feed = LinkFeed(experiment, self._links, self.engine, queues, self._watch, is_end, self._faults)
-        self._observation = Observation(experiment.observe, self.flows, self._links)
+        self._observation = Observation(experiment.observe, self.flows, self._links, processing)
         self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
         self._link_log = LinkLog(
@@ -348,9 +352,9 @@ class Simulation:
                 duration_s = self.experiment.duration_s
                 self._on_progress(Progress(simulated_s, duration_s, self._wall_s, self.engine.packet_hops))
 
-    def _write_taps(self, folder):
-        """Write what taps saw since this was last done."""
-        records = self.engine.drain_taps()
+    def _write_taps(self, folder, rest=False):
+        """Write what taps saw since this was last done, at the end all the rest."""
+        records = self.engine.drain_taps(rest)
         if self._capture is not None:
             self._capture.write(records)
         self._observation.write(records, folder)
@@ -370,6 +374,8 @@ class Simulation:
         experiment, engine = self.experiment, self.engine
         if self._step_s is not None:  # a run that failed in the midst of a step
             self._end_step(folder)
+        if self._capture is not None or self._observation.tables:
+            self._write_taps(folder, rest=True)
         self._link_log.close(engine.clock_ps, folder.links)
         self._contacts.close(experiment.start_s + engine.clock_ps / PS_PER_S, folder.contacts)
         counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
@@ -381,6 +387,8 @@ class Simulation:
                 f"{miss_m / 1e3:.1f} km; topology.step_s = {_good_step_s(step_s, miss_m):g} would keep it "
                 "below 1 km"
             )
+        for sentence in missing_links(experiment, self._links.links, self._names):
+            self._warn(sentence)
         wall_s = self._wall_s
         hops = engine.packet_hops
         more = {

@@ -10,7 +10,7 @@ from lasermesh.units import NONE
 _EVENT_OF_KIND = {state.TAP_OUT: LEFT, state.TAP_IN: ARRIVED, state.TAP_DELIVERED: DELIVERED}
 
 
-def packet_events(records, traced, hop_limit, table):
+def packet_events(records, traced, hop_limit, table, processing_ps, arrived_before):
     """What happened to packets of traced flows.
 
     Parameters
@@ -22,6 +22,10 @@ def packet_events(records, traced, hop_limit, table):
     hop_limit : int64 array, shape (n_flows,)
         With which packets set out.
     table : LinkTable
+    processing_ps : int64 array, shape (n_nodes,)
+        From an arrival until the node looks at it.
+    arrived_before : int64 array, shape (n, state.TAP_COLUMNS)
+        Records of arrivals, told of before, that nodes may not have looked at.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def packet_events(records, traced, hop_limit, table):
         event=event,
         node=node,
         link=link,
-        hop=_hops(records, hop_limit[flow]),
+        hop=_hops(records, hop_limit[flow], _looked_at(arrived_before, records, table, processing_ps)),
         packets=((word >> state.COUNT_SHIFT) & state.COUNT_MASK) + 1,
         size_bytes=(word >> state.SIZE_SHIFT) & state.SIZE_MASK,
         created_ps=records[:, state.T_CREATED],
@@ -55,7 +59,17 @@ def packet_events(records, traced, hop_limit, table):
     )
 
 
-def _hops(records, hop_limit):
+def _looked_at(arrived_before, records, table, processing_ps):
+    """When nodes look at packets that have arrived: set of (time_ps, ident, created_ps)."""
+    if not (records[:, state.T_KIND] == state.TAP_DROPPED + NODE_DOWN).any():
+        return set()
+    arrived = np.concatenate([arrived_before, records[records[:, state.T_KIND] == state.TAP_IN]])
+    time_ps = arrived[:, state.T_TIME] + processing_ps[table.to_node[arrived[:, state.T_PLACE]]]
+    columns = time_ps, arrived[:, state.T_IDENT], arrived[:, state.T_CREATED]
+    return set(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _hops(records, hop_limit, looked_at):
     """Number of the link that was entered or crossed last, from 1; 0 where a packet never left its source."""
     kind, word = records[:, state.T_KIND], records[:, state.T_WORD]
     hops_left = (word >> state.HOP_SHIFT) & 0xFF
@@ -63,19 +77,10 @@ def _hops(records, hop_limit):
     # A packet on a link still has the hop that this link will cost; one that has joined a queue has paid the
     # last one. A failed node drops both: those that it has just reached are told by the tap at its port.
     whole = (kind < state.TAP_DROPPED) | (cause == HOP_LIMIT) | (cause == BIT_ERROR)
-    whole |= (cause == NODE_DOWN) & _have_just_arrived(records)
+    for row in np.flatnonzero(cause == NODE_DOWN):
+        columns = state.T_TIME, state.T_IDENT, state.T_CREATED
+        whole[row] |= tuple(int(records[row, column]) for column in columns) in looked_at
     return np.where(hops_left > 0, hop_limit - hops_left + whole, 0)
-
-
-def _have_just_arrived(records):
-    """Which records of packets that a failed node drops are of such as came at that instant: bool array."""
-    found = np.zeros(len(records), bool)
-    which = np.flatnonzero(records[:, state.T_KIND] == state.TAP_DROPPED + NODE_DOWN)
-    if len(which):
-        packet = records[:, [state.T_TIME, state.T_IDENT, state.T_CREATED]]
-        arrived = {tuple(row) for row in packet[records[:, state.T_KIND] == state.TAP_IN].tolist()}
-        found[which] = [tuple(row) in arrived for row in packet[which].tolist()]
-    return found
 
 
 def queue_lengths(records, table):

@@ -105,6 +105,7 @@ class PacketEngine:
         self._domain_delay_ps = domain_delay_ps
         self._domain_share = domain_share
         self._processing_ps = np.zeros(n_nodes, np.int64) if processing_ps is None else processing_ps
+        self._longest_processing_ps = int(self._processing_ps.max(initial=0))
         trains = bool((flows.train > 1).any())
         self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes, trains)
         self._flows_by_source = np.argsort(flows.source, kind="stable")
@@ -293,7 +294,7 @@ class PacketEngine:
             status = self._advance_once(until, last - windows)
             if status == state.DONE:
                 break
-            if tap_records.want_draining(self._e, MOST_TAPS):
+            if tap_records.want_draining(self._e, MOST_TAPS, self._all_tapped_before_ps):
                 self._e.workers[:, state.V_NEEDED_TAPS] = 0
                 return False
             # Chunks wander from workers whose packets others read; more of them make that rarer.
@@ -336,12 +337,24 @@ class PacketEngine:
         x = self._e.links[: self.n_links]
         return self._drain.drain(x, sent_packets(self._e, self.n_links), self.clock_ps)
 
-    def drain_taps(self):
+    def drain_taps(self, rest=False):
         """Tapped events since the last drain, sorted by time: int64 array, shape (n, state.TAP_COLUMNS).
 
-        Those of a window that is not finished come with the next drain, so that drains follow in time.
+        Those that may not be all yet come with the next drain, so that drains follow in time: of a window
+        that is not finished, and of the longest processing before the clock, as an arrival is recorded when
+        its node looks at it. With `rest` the latter come too, for a run that is left here.
         """
-        return tap_records.drain(self._e)
+        before_ps = self._all_tapped_before_ps
+        if not self.unfinished and (rest or self.clock_ps >= self.end_ps):
+            before_ps = NEVER
+        return tap_records.drain(self._e, before_ps)
+
+    @property
+    def _all_tapped_before_ps(self):
+        """Every tapped event before this instant has been recorded."""
+        if self.unfinished or self._longest_processing_ps > 0:
+            return int(self._e.control[state.C_WINDOW_START]) - self._longest_processing_ps
+        return NEVER
 
     @property
     def packet_hops(self):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from lasermesh.packets import state
-from lasermesh.packets.state import NEVER
 
 
 def _room(e):
@@ -11,14 +10,13 @@ def _room(e):
     return len(e.taps) // len(e.workers)
 
 
-def drain(e):
-    """Records since the last drain, sorted by time; those of an unfinished window stay for the next."""
+def drain(e, before_ps):
+    """Records of what was before an instant, since the last drain, sorted by time; the others stay."""
     room = _room(e)
-    before = int(e.control[state.C_WINDOW_START]) if e.control[state.C_UNFINISHED] else NEVER
     parts = []
     for worker in range(len(e.workers)):
         rows = e.taps[worker * room : e.workers[worker, state.V_TAPS]]
-        early = rows[:, state.T_TIME] < before
+        early = rows[:, state.T_TIME] < before_ps
         parts.append(rows[early])
         late = rows[~early]
         e.taps[worker * room : worker * room + len(late)] = late
@@ -30,14 +28,14 @@ def drain(e):
     ]
 
 
-def want_draining(e, most):
+def want_draining(e, most, before_ps):
     """Whether a worker ran out of room although it has `most` rows, and a drain would free half of them."""
     room = _room(e)
     if room < most or not e.workers[:, state.V_NEEDED_TAPS].any():
         return False
     used = e.workers[:, state.V_TAPS] - np.arange(len(e.workers)) * room
     times = np.concatenate([e.taps[w * room : w * room + n, state.T_TIME] for w, n in enumerate(used)])
-    return int((times < e.control[state.C_WINDOW_START]).sum()) >= room // 2
+    return int((times < before_ps).sum()) >= room // 2
 
 
 def make_room(e):

@@ -112,7 +112,10 @@ class Experiment:
         help="What travels as one entry: a packet, or several of a constant flow, faster and not exact.",
     )
     train_packets: int = key(
-        Integer(2, 512, unit="packets"), 32, beside=("fidelity", (TRAIN,)), help="Most packets of a train."
+        Integer(2, 512, unit="packets"),
+        32,
+        beside=("fidelity", (TRAIN,)),
+        help="Most packets of a train, which is made within 50 us besides.",
     )
     routing: Routing = key(Table(), Routing(), help="Routing.")
     packets: Packets = key(Table(), Packets(), help="Queues and handling of packets.")

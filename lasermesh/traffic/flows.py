@@ -8,9 +8,18 @@ import numpy as np
 from lasermesh.errors import UserError
 from lasermesh.random_kernels import PHASE, draw_unit
 from lasermesh.traffic.kinds import KINDS, SERVICES
-from lasermesh.units import NONE, PS_PER_S, bps_from_gbps, ps_from_s
+from lasermesh.units import NONE, PS_PER_S, PS_PER_US, bps_from_gbps, ps_from_s
 
 UNTIL_THE_END_PS = 2**63 - 1
+
+LONGEST_TRAIN_PS = 50 * PS_PER_US
+"""Most time between the first and the last packet of a train, where they are made.
+
+A link is taken from a train's head to its tail, and others may wait for as long at each link of their way.
+On walker-144 with 200 flows of 0.3 to 1.5 Gbit/s in trains of 32 the worst flow was late by 10 % in its mean
+and by 19 % at most, with 100 us by 0.4 and 1.2 %, with 50 us by 0.3 and 0.6 %, packets of the whole run by
+0.04 %, at 98, 57 and 43 million packet-hops per second, 22 without trains.
+"""
 
 LOWEST_BPS = 1_000
 HIGHEST_BPS = 10**15
@@ -235,8 +244,13 @@ def _rated_columns(flow, row, experiment):
     if flow.kind == "on-off":
         found |= {"on_ps": flow.table.on_s * PS_PER_S, "off_ps": flow.table.off_s * PS_PER_S}
     if experiment.fidelity == "train" and flow.table.makes_trains:
-        found["train"] = experiment.train_packets
+        found["train"] = min(experiment.train_packets, _packets_within(rate_bps, flow.packet_mix[0][0]))
     return found
+
+
+def _packets_within(rate_bps, size_bytes):
+    """How many packets of a constant flow are made from one on within LONGEST_TRAIN_PS."""
+    return 1 + LONGEST_TRAIN_PS * rate_bps // (size_bytes * 8 * PS_PER_S)
 
 
 def _bulk_columns(table, row):

@@ -132,3 +132,10 @@ def test_a_capture_of_what_is_not_there_is_refused_before_anything_is_written(wo
     with pytest.raises(UserError, match="--capture"):
         world(capture=capture)
     assert not list(tmp_path.glob("run-*"))
+
+
+def test_a_capture_of_trains_is_told_to_hold_their_first_packets(world):
+    options = {"head": 'fidelity = "train"\n', "rate_gbps": 0.5, "capture": "endpoints"}
+    (told,) = world(**options).warnings
+    assert told.startswith("the capture shows of a train its first packet only")
+    assert world(capture="endpoints").warnings == []

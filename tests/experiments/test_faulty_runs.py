@@ -241,3 +241,23 @@ def test_a_run_that_starts_later_counts_its_faults_from_there(world):
     done = run_with(world, fault(link=["Quito", "left"], at_s=0.5, repair_s=0.75), head="start_s = 10.0\n")
     assert contacts_of(done, "Quito", "left") == [(10.0, 10.5), (10.75, 14.0)]
     assert drops(done) == {"link_down": 11}
+
+
+def test_a_link_that_is_named_and_never_there_is_told_of(world):
+    """Misspelt ends that are nodes, or a link of which the topology makes only the way back."""
+    back_only = "\n".join(line for line in plan().splitlines() if not line.startswith("Lima,left")) + "\n"
+    more = '[observe]\nqueue_of = [["Quito", "left"], ["left", "right"], ["Lima", "left"]]\n'
+    faults = (
+        fault(links=[["Quito", "left"], ["Lima", "Quito"]], at_s=0.0),
+        fault(link=["Lima", "left"], at_s=1.0),
+        fault(link=["Lima", "left"], at_s=1.0, both_ways="false"),
+    )
+    done = run_with(world, *faults, more=more, plan_text=back_only)
+    told = [line.split(" has had")[0] + line.split(" effect on")[1] for line in done.warnings]
+    never = ": there was no such link during the run"
+    assert told == [
+        f"faults[0] Lima > Quito{never}",
+        f"faults[2] Lima > left{never}",
+        f"observe.queue_of left > right{never}",
+        f"observe.queue_of Lima > left{never}",
+    ]

@@ -239,6 +239,20 @@ def test_a_link_that_comes_back_with_another_rate_has_its_limit_from_then_on():
     assert feed._engine.limits == {0: (NO_LIMIT, 6250)}
 
 
+def test_a_link_that_comes_back_with_the_rate_that_it_had_keeps_its_limit():
+    """So that the engine need not halt for it; at another rate between it must."""
+    script = [(0.0, 0, MBPS), (0.25, 0, 0), (0.5, 0, MBPS), (0.75, 0, 2 * MBPS), (1.25, 0, 0), (1.5, 0, MBPS)]
+    feed = feed_of(ScriptedLinks(1, script))
+    step_of(feed, 0.0, 1.0)
+    assert feed.next_limits_ps == 3 * PS_PER_S // 4
+    feed.change_limits()
+    assert feed._engine.limits == {0: (NO_LIMIT, 12500)} and feed.next_limits_ps == NEVER
+    step_of(feed, 1.0, 2.0)
+    assert feed.next_limits_ps == 3 * PS_PER_S // 2
+    feed.change_limits()
+    assert feed._engine.limits == {0: (NO_LIMIT, 6250)} and feed.next_limits_ps == NEVER
+
+
 def test_limits_that_the_file_gives_do_not_change_with_the_rate():
     script = [(0.0, 0, MBPS), (0.0, 1, MBPS), (0.5, 0, 2 * MBPS), (0.5, 1, 2 * MBPS)]
     feed = feed_of(ScriptedLinks(2, script, rules=[0, 1]), queues=((7, None), (None, 1000)))

@@ -11,6 +11,7 @@ from lasermesh.units import NONE
 
 TABLE = LinkTable(np.array([0, 1]), np.array([1, 2]), np.zeros(2, np.int8), np.zeros(2, np.int16))
 LIMIT = 8
+NO_RECORDS = np.zeros((0, state.TAP_COLUMNS), np.int64)
 
 
 def record(time_ps, kind, place, flow=1, sequence=0, hops_left=LIMIT, size=1500, created_ps=0, marked=False):
@@ -24,7 +25,7 @@ def record(time_ps, kind, place, flow=1, sequence=0, hops_left=LIMIT, size=1500,
 
 def events_of(*records):
     traced, hop_limits = np.array([False, True]), np.full(2, LIMIT)
-    return packet_events(np.stack(records), traced, hop_limits, TABLE)
+    return packet_events(np.stack(records), traced, hop_limits, TABLE, np.zeros(3, np.int64), NO_RECORDS)
 
 
 def test_a_packet_is_followed_from_link_to_link():
@@ -53,7 +54,7 @@ def test_what_nobody_asked_for_is_left_out():
     assert events.time_ps.tolist() == [11]
     lengths = queue_lengths(np.stack([record(5, state.TAP_OUT, 0), queue]), TABLE)
     assert [column.tolist() for column in lengths] == [[10], [0], [0], [1], [5], [7500]]
-    assert len(packet_events(queue[None], np.array([False, True]), np.full(2, LIMIT), TABLE).time_ps) == 0
+    assert len(events_of(queue).time_ps) == 0
 
 
 def test_drops_tell_why_and_how_many_links_were_crossed():
@@ -81,3 +82,18 @@ def test_a_failed_node_drops_what_reaches_it_and_what_waits_in_it():
         record(9, state.TAP_DROPPED + NODE_DOWN, 0, sequence=3),
     )
     assert events.hop.tolist() == [2, 2, 1, 0]
+
+
+def test_a_failed_node_drops_what_has_arrived_before_once_it_would_have_looked_at_it():
+    """Node 1 takes 5 ps for what came at 12, told of before, and at 14; the third has waited there."""
+    came = record(12, state.TAP_IN, 0, sequence=1)
+    records = [record(14, state.TAP_IN, 0, sequence=2)]
+    records += [
+        record(time_ps, state.TAP_DROPPED + NODE_DOWN, 1, sequence=sequence, hops_left=hops_left)
+        for time_ps, sequence, hops_left in ((17, 1, LIMIT), (17, 3, LIMIT - 1), (19, 2, LIMIT))
+    ]
+    processing_ps = np.array([0, 5, 0])
+    events = packet_events(
+        np.stack(records), np.array([False, True]), np.full(2, LIMIT), TABLE, processing_ps, came[None]
+    )
+    assert events.hop.tolist() == [1, 1, 1, 1]

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 
 from lasermesh.units import PS_PER_S
-from tests.packets.adapter import engine_of, steps_of
+from tests.packets.batch_means import N_BATCHES, batches, interval
 from tests.packets.comparing import enough
 from tests.reference.case import Flow
 from tests.reference.test_packet_simulator import network
 
-N_BATCHES = 30
-T_99 = 2.756  # Student's t, 29 degrees of freedom, two-sided 99 %
 RATE_BPS = 8 * 10**9  # a byte takes a nanosecond
 MEAN_BYTES = 1000
 DELAY_PS = 10**9
@@ -25,32 +23,27 @@ LOADS = [0.3, 0.6, pytest.param(0.8, marks=pytest.mark.compiled_only)]
 
 
 def mean_wait_in_service_times(sizes, load, seed):
-    """Mean wait of Poisson arrivals at one link, in mean service times, and half its confidence interval.
-
-    The first batch is left out: the queue is empty when it begins.
-    """
+    """Mean wait of Poisson arrivals at one link, in mean service times, and half its confidence interval."""
     n_packets = enough(40_000, 600)  # of a batch
     batch_ps = int(n_packets * MEAN_BYTES * 8 * PS_PER_S / (RATE_BPS * load))
     flow = Flow(0, 1, "poisson", rate_bps=round(RATE_BPS * load), sizes=sizes, label=1)
     case = network([(0, 1, DELAY_PS)], [flow], end_ps=(N_BATCHES + 1) * batch_ps, seed=seed)
     case.changes = [(0, 0, "start", RATE_BPS)]
-    engine = engine_of(case)
-    ((_, step),) = steps_of(case)
-    engine.begin_step(step)
-    waits, before = [], None
-    for batch in range(1, N_BATCHES + 2):
-        while not engine.advance(batch * batch_ps, 1000):
-            engine.drain_taps()
-        engine.drain_taps()
-        counters = engine.flow_counters()
-        now = counters.latency_sum_ps[0], int(counters.bytes_delivered[0]), int(counters.delivered[0])
-        if before is not None:
-            latency, size, n = (a - b for a, b in zip(now, before, strict=True))
-            waits.append((latency - size * 1000 - n * DELAY_PS) / n / (MEAN_BYTES * 1000))
-        before = now
-    assert counters.dropped.sum() == 0
-    half = T_99 * np.std(waits, ddof=1) / math.sqrt(N_BATCHES)
-    return float(np.mean(waits)), float(half)
+
+    def read(engine):
+        flow = engine.flow_counters()
+        return (
+            flow.latency_sum_ps[0],
+            int(flow.bytes_delivered[0]),
+            int(flow.delivered[0]),
+            int(flow.dropped.sum()),
+        )
+
+    latency, size, n, dropped = batches(case, read).T
+    assert not dropped.any()
+    return interval(
+        (latency - size * 1000 - n * DELAY_PS).astype(float) / n.astype(float) / (MEAN_BYTES * 1000)
+    )
 
 
 def pollaczek_khinchine(sizes, load):

@@ -375,8 +375,37 @@ def test_a_trace_is_a_script_from_its_start(kinds):
 
 def test_only_constant_flows_of_one_size_make_trains_and_only_where_asked_for(kinds):
     assert kinds().train.tolist() == [1] * 16
-    assert kinds('fidelity = "train"').train.tolist() == [1] * 14 + [32, 1]
-    assert kinds('fidelity = "train"\n    train_packets = 5').train[14] == 5
+    assert kinds('fidelity = "train"').train.tolist() == [1] * 14 + [3, 1]
+    assert kinds('fidelity = "train"\n    train_packets = 2').train[14] == 2
+
+
+@pytest.mark.parametrize(
+    ("rate_bps", "size_bytes", "n_packets"),
+    [
+        (10**9, 1500, 5),
+        (7_440_000_000, 1500, 32),
+        (7_439_999_999, 1500, 31),
+        (10**6, 1500, 1),
+        (10**15, 28, 512),
+    ],
+)
+def test_no_train_takes_longer_than_50_us_to_be_made(tmp_path, rate_bps, size_bytes, n_packets):
+    (tmp_path / "x.toml").write_text(f"""
+        topology = "walker-144"
+        duration_s = 1.0
+        fidelity = "train"
+        train_packets = 512
+        [[flows]]
+        name = "a"
+        from = "Tokyo"
+        to = "London"
+        rate_gbps = {rate_bps / 1e9!r}
+        packet_bytes = {size_bytes}
+        """)
+    flows = flows_of_experiment(load_experiment(tmp_path / "x.toml"))
+    assert flows.rate_bps[0] == rate_bps and flows.train[0] == n_packets
+    gap_ps = size_bytes * 8 * PS_PER_S / rate_bps
+    assert (n_packets - 1) * gap_ps <= 50e6 and (n_packets * gap_ps > 50e6 or n_packets == 512)
 
 
 def test_flows_that_are_observed_are_traced(kinds):

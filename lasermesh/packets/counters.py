@@ -122,17 +122,19 @@ class LinkDrain:
         self._sent = np.zeros(0, np.int64)  # at the last drain
         self._overhang_ps = np.zeros(0, np.int64)  # service that lay beyond it
 
-    def drain(self, x, sent, clock_ps):
+    def drain(self, x, sent, clock_ps, trains):
         """Counters of links since the last drain, for those that did anything; starts them anew.
 
         `x` are the rows of `Engine.links` in use, all of which stand at `clock_ps`, `sent` what
-        `sent_packets` says of them.
+        `sent_packets` says of them. With `trains`, the time of one is counted once its head has left.
         """
         n = len(x)
         self._sent = grown(self._sent, n)
         self._overhang_ps = grown(self._overhang_ps, n)
         # A packet in service belongs in part to the next interval, and one begun before to this one.
         overhang_ps = np.maximum(x[:, state.X_FREE] - clock_ps, 0)
+        if trains:
+            overhang_ps[x[:, state.X_BUSY] == 0] = 0
         packets = sent - self._sent[:n]
         # A window that was left unfinished may have links beyond the clock.
         busy_ps = np.maximum(x[:, state.L_BUSY] - overhang_ps + self._overhang_ps[:n], 0)

@@ -335,7 +335,8 @@ class PacketEngine:
     def drain_links(self):
         """Counters of links since the last drain, for those that did anything; starts them anew."""
         x = self._e.links[: self.n_links]
-        return self._drain.drain(x, sent_packets(self._e, self.n_links), self.clock_ps)
+        trains = bool(self._e.control[state.O_TRAINS])
+        return self._drain.drain(x, sent_packets(self._e, self.n_links), self.clock_ps, trains)
 
     def drain_taps(self, rest=False):
         """Tapped events since the last drain, sorted by time: int64 array, shape (n, state.TAP_COLUMNS).

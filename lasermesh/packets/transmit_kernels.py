@@ -122,7 +122,7 @@ def stamp_train(e, node, link, position, head_leaves):
             x[link, X_CUT_IDENT] = e.packets[position, P_IDENT] + m
             x[link, X_CUT_CREATED] = e.packets[position, P_CREATED]
             e.packets[position, P_WORD] = with_count(word, m)
-    x[link, L_BUSY] += last_leaves - head_leaves
+    x[link, L_BUSY] += (m - 1) * service
     x[link, X_FREE] = last_leaves
     head = head_leaves + light_time_ps(x, e.control, link, head_leaves) + x[link, X_PROCESSING]
     head = max(head, x[link, X_LAST_ARRIVAL])

@@ -34,7 +34,8 @@ Links
     the rate; a start brings one.
 10. A link's `bytes` and `packets` count what has left, sizes without framing. `queue_max_bytes` is the most
     bytes that ever waited, taken right after a packet has joined. `busy_ps` is the time in service, that of
-    packets cut off by a stop (until the stop) or by the end of the run (until then) included.
+    packets cut off by a stop (until the stop) or by the end of the run (until then) included; of a train, the
+    serialization of each packet that leaves, all counted when the head does.
 11. `link_down` and `queue` drops belong to the link that the packet was offered to or was cut off on;
     `no_route` and `hop_limit` belong to no link.
 
@@ -477,6 +478,7 @@ class Simulation:
         totals = self.link_totals[link_id]
         totals.packets += packet.count
         totals.bytes += packet.bytes
+        totals.busy_ps += packet.count * (service.head_left_ps - service.start_ps)
         # Rule 5: after the range's light time, never before the packet ahead of it.
         arrival_ps = max(self.light_reaches_ps(link_id, service.head_left_ps), link.last_arrival_ps)
         tail_arrival_ps = max(self.light_reaches_ps(link_id, service.left_ps), arrival_ps)
@@ -516,7 +518,8 @@ class Simulation:
         """The transmitter is free; what a train has lost to the end of the contact is dropped by then."""
         link = self.links[link_id]
         service, link.in_service = link.in_service, None
-        self.link_totals[link_id].busy_ps += now_ps - service.start_ps
+        if not service.head_has_left:
+            self.link_totals[link_id].busy_ps += now_ps - service.start_ps
         if service.cut_off is not None and now_ps < self.case.end_ps:
             self.drop(service.cut_off, "link_down", now_ps, self.case.link_from[link_id], link_id)
 
@@ -560,7 +563,7 @@ class Simulation:
             if packet.outcome == IN_FLIGHT:
                 self.flow_totals[packet.flow].in_flight += packet.count
         for link, totals in zip(self.links, self.link_totals, strict=True):
-            if link.in_service is not None:
+            if link.in_service is not None and not link.in_service.head_has_left:
                 totals.busy_ps += self.case.end_ps - link.in_service.start_ps
 
 

@@ -32,7 +32,7 @@ def test_train_moves_on_with_its_head_and_is_in_with_its_tail():
     assert (flow.sent, flow.delivered, flow.bytes_delivered, flow.hops_sum) == (4, 4, 40, 8)
     # The last packet was made at 60.
     assert (flow.latency_min_ps, flow.latency_max_ps, flow.latency_sum_ps) == (125, 125, 500)
-    assert [(link.packets, link.bytes, link.busy_ps) for link in result.links] == [(4, 40, 70), (4, 40, 70)]
+    assert [(link.packets, link.bytes, link.busy_ps) for link in result.links] == [(4, 40, 40), (4, 40, 40)]
 
 
 def test_train_back_to_back_leaves_at_the_rate_of_the_link():

@@ -106,8 +106,8 @@ PACKETS = (
         "event",
         "string",
         "",
-        "left: its last bit left for the link; arrived: it reached the link's end, processed there; "
-        "delivered; dropped",
+        "left: its last bit left for the link; arrived: its last bit is at the link's end, where processing "
+        "begins; delivered; dropped",
     ),
     Column("node", "string", "", "where it was"),
     Column("link", "int32", "", "id of the link that it left for or arrived over; null else"),

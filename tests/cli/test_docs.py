@@ -20,7 +20,16 @@ def blocks_of(topic, language):
 def test_the_list_names_every_topic_with_its_title(run_command):
     lines = run_command("docs").out.splitlines()
     assert [line.split()[0] for line in lines] == list(topics())
-    assert {"commands", "install", "model", "policies", "scenario"} <= set(topics())
+    assert {
+        "commands",
+        "faults",
+        "install",
+        "model",
+        "observation",
+        "policies",
+        "scenario",
+        "traffic",
+    } <= set(topics())
 
 
 def test_a_topic_prints_as_it_is(run_command):
@@ -45,12 +54,77 @@ def test_json_of_the_list_and_of_one_topic(run_command):
     }
 
 
-def test_the_scenario_files_in_the_documentation_have_no_problems(run_command, tmp_path):
-    topology, experiment = blocks_of("scenario", "toml")
-    for text in (topology, experiment):
-        (tmp_path / "example.toml").write_text(text)
-        done = run_command("check", "example.toml")
-        assert done.code == 0, done.out
+AROUND = {
+    # What an example that shows some tables alone needs to be a whole file: text before and behind it.
+    "faults": (
+        """
+duration_s = 2.0
+[topology]
+[[topology.satellites]]
+name = "w"
+pattern = "walker-delta"
+planes = 1
+slots = 6
+phasing_factor = 0
+altitude_km = 1400.0
+inclination_deg = 60.0
+terminals = [{ type = "mini", count = 2 }]
+[topology.terminals.mini]
+rate_gbps = 1.0
+[[topology.links]]
+rule = "grid"
+offsets = [[0, 1]]
+[[flows]]
+name = "data"
+from = "w-0-0"
+to = "w-0-1"
+rate_gbps = 0.5
+""",
+        "",
+    ),
+    "terminals": (
+        "",
+        """
+[[satellites]]
+name = "w"
+pattern = "walker-delta"
+planes = 3
+slots = 12
+phasing_factor = 1
+altitude_km = 1400.0
+inclination_deg = 60.0
+terminals = [{ type = "mesh", count = 2 }, { type = "own", count = 2 }]
+[[links]]
+rule = "nearest"
+""",
+    ),
+}
+TOML_EXAMPLES = [
+    pytest.param("".join((before, body, behind)), id=f"{topic}-{number}")
+    for topic in topics()
+    for before, behind in [AROUND.get(topic, ("", ""))]
+    for number, body in enumerate(blocks_of(topic, "toml"))
+]
+
+
+@pytest.mark.parametrize("text", TOML_EXAMPLES)
+def test_a_file_in_the_documentation_has_no_problems(run_command, tmp_path, text):
+    (tmp_path / "example.toml").write_text(text)
+    done = run_command("check", "example.toml", "--json")
+    assert (done.code, json.loads(done.out)["warnings"]) == (0, []), done.out + done.err
+
+
+def test_examples_are_found_in_every_topic_on_files():
+    found = {example.id.rsplit("-", 1)[0] for example in TOML_EXAMPLES}
+    assert found == {"faults", "observation", "scenario", "terminals", "traffic"}
+
+
+def test_every_key_of_an_experiment_is_named_in_some_topic(run_command):
+    """Of a topology too: what `check --describe` lists is what people look for."""
+    described = re.findall(r"^  (\w+): ", run_command("check", "--describe").out, re.MULTILINE)
+    texts = "\n".join(topics().values())
+    assert len(described) > 100
+    assert [key for key in dict.fromkeys(described) if not re.search(rf"\b{key}\b", texts)] == []
 
 
 def test_the_policy_in_the_documentation_works(tmp_path):

@@ -1,11 +1,15 @@
 """What `[observe]` writes: it agrees with the summary, and asking for it changes nothing."""
 
+import ast
 import itertools
+import re
 from collections import defaultdict
 
 import pytest
 
+from lasermesh.cli.docs import topics
 from lasermesh.packets.causes import CAUSES
+from lasermesh.results.tables import PACKETS, QUEUE
 from lasermesh.units import PS_PER_S
 
 SUMMED = ("bytes", "packets", "marked", "busy_s", *(f"dropped_{cause}" for cause in CAUSES))
@@ -166,3 +170,27 @@ def test_a_capture_beside_a_trace_holds_what_it_would_hold_alone(world):
     assert digests[0] == digests[1]
     assert both.kept.packets.num_rows > 100 and both.kept.queue.num_rows > 0
     assert {row["flow"] for row in both.kept.packets.to_pylist()} == {0}
+
+
+def test_the_example_of_the_documentation_reads_a_run(world, monkeypatch, tmp_path, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", topics()["observation"], re.DOTALL)
+    more = observe(trace_flows='"data"', queue_of='["Quito", "left"]') + "[packets]\nqueue_packets = 3\n"
+    done = world(kind="poisson", rate_gbps=0.0011, more=more, output=tmp_path / "runs" / "observed")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    exec(example, {})
+    slowest, lost, longest = capsys.readouterr().out.splitlines()
+    (flow,) = done.summary["flows"]
+    slowest_ms = float(slowest.removeprefix("slowest packet: ").removesuffix(" ms"))
+    assert slowest_ms == pytest.approx(flow["latency_ms"]["max"])
+    dropped = dict.fromkeys(CAUSES, 0)
+    for row in ast.literal_eval(lost):
+        dropped[row["cause"]] += row["packets_sum"]
+    assert dropped == flow["dropped"] and dropped["queue"] > 0
+    assert ast.literal_eval(longest) == [{"from": "Quito", "to": "left", "waiting_bytes_max": 4500}]
+
+
+def test_the_documentation_names_the_columns_of_observed_tables():
+    named = re.findall(r"^\| (`.*?`) \|", topics()["observation"], re.MULTILINE)
+    columns = [column for cell in named for column in re.findall(r"`(\w+)`", cell)]
+    assert columns == [column.name for column in (*PACKETS, *QUEUE)]

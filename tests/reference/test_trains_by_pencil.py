@@ -68,7 +68,7 @@ def test_end_of_a_contact_cuts_off_what_has_not_left(on_link_down, stop_ps, n_le
     assert result.packets[0, 0].tail_ps == 100 + stop_ps
     flow, link = result.flows[0], result.links[0]
     assert flow.latency_min_ps == 100 + stop_ps - 20 * (n_left - 1)
-    assert (link.packets, link.dropped["link_down"], link.busy_ps) == (n_left, 4 - n_left, stop_ps)
+    assert (link.packets, link.dropped["link_down"], link.busy_ps) == (n_left, 4 - n_left, 10 * n_left)
 
 
 def test_train_whose_head_has_not_left_stays_behind_as_a_whole():

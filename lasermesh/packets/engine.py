@@ -12,8 +12,8 @@ from lasermesh.packets.counters import LinkDrain, read_flow_counters, read_pool_
 from lasermesh.packets.domains import LONG_ENOUGH_PS, form_domains
 from lasermesh.packets.pool import CHUNK_BYTES, ChunkPool
 from lasermesh.packets.pool_kernels import collect_chunks, spread_chunks
-from lasermesh.packets.queues import LinkQueues
-from lasermesh.packets.setup import first_state
+from lasermesh.packets.queues import LinkQueues, with_lists
+from lasermesh.packets.setup import first_state, with_wider_batches
 from lasermesh.packets.state import NEVER, NO_RING
 from lasermesh.packets.tables import TableSlots
 from lasermesh.packets.window_kernels import advance
@@ -160,29 +160,14 @@ class PacketEngine:
         x[:, state.R_ERROR] = np.where(
             queues.bit_error_rate > 0, -np.log1p(-queues.bit_error_rate), 0.0
         ).view(np.int64)
-        x[:, state.X_LIST] = self._add_lists(queues)
+        lists, x[:, state.X_LIST] = with_lists(e.queues, queues)
+        self._e = e._replace(queues=lists)
         e.control[state.O_TAPPED] |= bool(x[:, state.X_TAPS].any())
         always = e.control[state.O_TRAINS] or e.control[state.O_TRACED_FLOWS]
         marks = (queues.mark_packets != NEVER) | (queues.mark_bytes != NEVER)
         x[:, state.X_SPECIAL] = always | (x[:, state.X_TAPS] != 0) | queues.are_listed | marks
         self.link_from = np.concatenate([self.link_from, np.asarray(link_from, np.int64)])
         return first
-
-    def _add_lists(self, queues):
-        """Make the waiting lists of new links; where each link's begin, NONE for those without."""
-        n_lists = np.where(queues.are_listed, queues.classes, 0)
-        total = int(n_lists.sum())
-        first = len(self._e.queues) + np.cumsum(n_lists) - n_lists
-        if total:
-            new = aligned((total, state.QUEUE_COLUMNS))
-            new[:, state.Q_TARGET] = np.repeat(queues.codel_target_ps, n_lists)
-            new[:, state.Q_INTERVAL] = np.repeat(queues.codel_interval_ps, n_lists)
-            new[:, state.Q_MIN_BYTES] = np.repeat(queues.codel_min_bytes, n_lists)
-            rows = aligned((len(self._e.queues) + total, state.QUEUE_COLUMNS))
-            rows[: len(self._e.queues)] = self._e.queues
-            rows[len(self._e.queues) :] = new
-            self._e = self._e._replace(queues=rows)
-        return np.where(n_lists > 0, first, NONE)
 
     def set_limits(self, links, limit_packets, limit_bytes, mark_bytes=None):
         """Change the queue limits of links, and thresholds of marking; what waits already stays."""
@@ -462,24 +447,10 @@ class PacketEngine:
                 self._e = self._e._replace(packets=self._chunks.packets, tails=self._chunks.tails)
             spread_chunks(rows[: self._active_workers], self._e.next_chunk, free)
         if rows[:, state.V_NEEDED_ROWS].any():
-            self._widen_batches(2 * int(rows[:, state.V_NEEDED_ROWS].max()))
+            self._e = with_wider_batches(self._e, 2 * int(rows[:, state.V_NEEDED_ROWS].max()))
         rows[:, state.V_NEEDED_ROWS] = 0
         rows[:, state.V_NEEDED_CHUNKS] = 0
         rows[:, state.V_NEEDED_TAPS] = 0
-
-    def _widen_batches(self, n_rows):
-        """Give every worker so many rows for a batch; what a batch under way has found stays."""
-        old = int(self._e.control[state.C_ROWS])
-        self._e.control[state.C_ROWS] = n_rows
-        wider = {}
-        for name in ("found", "order", "merged", "segments", "inbox", "outs"):
-            before = getattr(self._e, name)
-            parts = before.reshape(len(self._e.workers), old, *before.shape[1:])
-            shape = (len(parts), n_rows, *before.shape[1:])
-            after = aligned(shape).astype(before.dtype, copy=False)
-            after[:, :old] = parts
-            wider[name] = after.reshape(-1, *before.shape[1:])
-        self._e = self._e._replace(**wider)
 
 
 def warm_up():

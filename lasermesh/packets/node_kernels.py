@@ -221,17 +221,23 @@ def serve_special(e, worker, node, link, rows, first, end, horizon, take):
 
 @inline_kernel
 def serve(e, worker, node, horizon):
-    """Bring the batch to the transmitters, link by link; nothing changes at the node before `horizon`."""
+    """Bring the batch to the transmitters, link by link; nothing changes at the node before `horizon`.
+
+    What is all of one stream and for one link, as on a chain, is in order as it was found.
+    """
     base = worker * e.control[C_ROWS]
     take = 1 - e.workers[worker, V_OF_KEPT]
-    scatter(e.links, e.workers, e.found, e.order, e.segments, e.outs, worker, base)
+    last = base + e.workers[worker, V_FOUND] - 1
+    is_sorted = e.workers[worker, V_OUTS] == 1 and e.found[base, 2] == e.found[last, 2]
+    if not is_sorted:
+        scatter(e.links, e.workers, e.found, e.order, e.segments, e.outs, worker, base)
     for out in range(e.workers[worker, V_OUTS]):
         link = e.outs[base + out]
         n = e.links[link, B_COUNT]
-        first = e.links[link, B_FILL] - n
-        rows = e.order
+        first = base if is_sorted else e.links[link, B_FILL] - n
+        rows = e.found if is_sorted else e.order
         segment = e.links[link, B_SEGMENT]
-        if e.segments[segment, NEXT] != NONE:
+        if not is_sorted and e.segments[segment, NEXT] != NONE:
             merge(e.segments, e.heap, e.workers[worker, V_HEAP], e.order, segment, e.merged, first)
             rows = e.merged
         if take != 0 and e.links[link, X_SPECIAL] == 0:

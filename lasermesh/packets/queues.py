@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lasermesh.packets import state
+from lasermesh.packets.arrays import aligned
 from lasermesh.packets.queue_kinds import CODEL, DISCIPLINES, DROP_TAIL, ECN_THRESHOLD, MOST_CLASSES
 from lasermesh.packets.state import NEVER
-from lasermesh.units import PS_PER_MS
+from lasermesh.units import NONE, PS_PER_MS
 
-__all__ = ["CODEL", "DISCIPLINES", "DROP_TAIL", "ECN_THRESHOLD", "MOST_CLASSES", "LinkQueues"]
+__all__ = ["CODEL", "DISCIPLINES", "DROP_TAIL", "ECN_THRESHOLD", "MOST_CLASSES", "LinkQueues", "with_lists"]
 
 
 class LinkQueues(NamedTuple):
@@ -35,3 +37,19 @@ class LinkQueues(NamedTuple):
     def are_listed(self):
         """Whether packets wait in lists beside the ring, from which they are taken in another order."""
         return (self.discipline == CODEL) | (self.classes > 1)
+
+
+def with_lists(rows, queues):
+    """Rows of `Engine.queues` with those of new links behind, and where each link's begin, NONE for none."""
+    n_lists = np.where(queues.are_listed, queues.classes, 0)
+    total = int(n_lists.sum())
+    first = np.where(n_lists > 0, len(rows) + np.cumsum(n_lists) - n_lists, NONE)
+    if total == 0:
+        return rows, first
+    wider = aligned((len(rows) + total, state.QUEUE_COLUMNS))
+    wider[: len(rows)] = rows
+    new = wider[len(rows) :]
+    new[:, state.Q_TARGET] = np.repeat(queues.codel_target_ps, n_lists)
+    new[:, state.Q_INTERVAL] = np.repeat(queues.codel_interval_ps, n_lists)
+    new[:, state.Q_MIN_BYTES] = np.repeat(queues.codel_min_bytes, n_lists)
+    return wider, first

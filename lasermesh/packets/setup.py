@@ -186,3 +186,16 @@ def _begin_on_off(e, flow, start_ps, due_ps):
         )
         s[flow, state.S_PERIOD] = 2
     return int(real_time_ps(s, e.flow_floats, seed, flow, due_ps))
+
+
+def with_wider_batches(e, n_rows):
+    """The engine with so many rows for the batch of each worker; what one under way has found stays."""
+    old, n_workers = int(e.control[state.C_ROWS]), len(e.workers)
+    e.control[state.C_ROWS] = n_rows
+    wider = {}
+    for name in ("found", "order", "merged", "segments", "inbox", "outs"):
+        before = getattr(e, name)
+        after = aligned((n_workers, n_rows, *before.shape[1:]))
+        after[:, :old] = before.reshape(n_workers, old, *before.shape[1:])
+        wider[name] = after.reshape(-1, *before.shape[1:])
+    return e._replace(**wider)

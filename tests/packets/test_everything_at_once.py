@@ -154,7 +154,7 @@ def test_everything_happens_in_it(whole):
 def test_result_is_the_same_for_any_threads_windows_and_batches(
     whole, monkeypatch, threads, longest_window_ps, batch, rows
 ):
-    monkeypatch.setattr(engine_module, "FEW_PACKETS_PER_WINDOW", 0)
+    monkeypatch.setattr(engine_module, "LITTLE_WORK_PER_WINDOW", 0)
     monkeypatch.setattr(engine_module, "BATCH", batch)
     monkeypatch.setattr(engine_module, "FIRST_ROWS", rows)
     case, _, _, expected = whole

@@ -98,7 +98,7 @@ def route(e, worker, node, now, position):
             cause = LINK_DOWN
             e.links[link, L_DROPPED_LINK_DOWN] += packets_of(word)
         created = e.packets[position, P_CREATED]
-        drop(e.control, e.flows, e.dropped, e.workers, e.taps, worker, node, now, cause, created, ident, word)
+        drop(e, worker, node, now, cause, created, ident, word)
         return GONE
     if e.control[O_NEXT_LABEL]:
         column = e.control[O_LABELS] * e.control[O_CHOICES] + (word & LABEL_MASK)
@@ -144,7 +144,7 @@ def sort_out(e, worker, node, link, k, position, now):
             return route(e, worker, node, now, position)
         cause = HOP_LIMIT
     created = e.packets[position, P_CREATED]
-    drop(e.control, e.flows, e.dropped, e.workers, e.taps, worker, node, now, cause, created, ident, word)
+    drop(e, worker, node, now, cause, created, ident, word)
     return GONE
 
 
@@ -177,12 +177,11 @@ def count_arrivals(e, node):
 
 
 @inline_kernel
-def shorten(e, node, n_links, limit):
-    """An earlier limit, if more arrives until `limit` than a batch takes well, and the first arrival.
+def shorten(e, node, n, limit):
+    """An earlier limit, if more of `n` arrivals come until `limit` than a batch takes well, and the first.
 
-    At least all of the first instant is taken.
+    Each link has the share of the batch that it has of the arrivals. All of the first instant is taken.
     """
-    share = max(1, e.control[O_BATCH] // n_links)
     first = NEVER
     earlier = limit
     for place in range(e.nodes[node, N_IN], e.nodes[node, N_IN_END]):
@@ -191,6 +190,7 @@ def shorten(e, node, n_links, limit):
         if here > 0:
             position = e.links[link, R_POSITION]
             first = min(first, time_of_entry(e.packets, e.next_chunk, position, ZERO))
+            share = here * e.control[O_BATCH] // n + 1
             if here > share:
                 earlier = min(earlier, time_of_entry(e.packets, e.next_chunk, position, share))
     if first >= limit:

@@ -57,8 +57,8 @@ class PoolCounters(NamedTuple):
     refused: np.ndarray  # int64
     served: np.ndarray  # int64  answered in full
     waited: np.ndarray  # int64  accepted, but not served at once
-    wait_sum_ps: np.ndarray  # int64
-    busy_ps: np.ndarray  # int64  service times of those accepted
+    wait_sum_ps: np.ndarray  # Python ints  of those accepted, up to the end of the run
+    busy_ps: np.ndarray  # Python ints  of all servers, up to the end of the run
 
 
 LINK_CAUSES = (
@@ -99,15 +99,15 @@ def read_flow_counters(e):
 
 def read_pool_counters(e):
     """What came of requests at each service pool so far."""
-    columns = (
-        state.O_ARRIVED,
-        state.O_REFUSED,
-        state.O_SERVED,
-        state.O_WAITED,
-        state.O_WAIT_SUM,
-        state.O_BUSY,
+    counts = (state.O_ARRIVED, state.O_REFUSED, state.O_SERVED, state.O_WAITED)
+    sums = (state.O_WAIT_SUM, state.O_BUSY)
+    return PoolCounters(
+        *(e.pools[:, column].copy() for column in counts),
+        *(
+            np.array([int(high) * HIGH_WORD + int(low) for low, high in e.pools[:, at : at + 2]], object)
+            for at in sums
+        ),
     )
-    return PoolCounters(*(e.pools[:, column].copy() for column in columns))
 
 
 def sent_packets(e, n_links):

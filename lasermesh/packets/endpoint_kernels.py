@@ -155,8 +155,8 @@ def answer(e, worker, base, now, created, ident, word):
             remove_first_entry(e.pools, e.room, pool)
             e.pools[pool, O_SERVED] += 1
         take_request(
-            e.pools, e.room, e.control[O_SEED], pool, now, flow, ident & SEQUENCE_MASK, created, other,
-            e.flows[other, S_REPLY_BYTES],
+            e.pools, e.room, e.control[O_SEED], e.control[O_END], pool, now, flow, ident & SEQUENCE_MASK,
+            created, other, e.flows[other, S_REPLY_BYTES],
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.compiled import COMPILED
+from lasermesh.errors import RunFailed
 from lasermesh.packets import state, tap_records
 from lasermesh.packets.arrays import aligned, grown, offsets_of
 from lasermesh.packets.counters import LinkDrain, read_flow_counters, read_pool_counters, sent_packets
@@ -18,7 +19,7 @@ from lasermesh.packets.state import NEVER, NO_RING
 from lasermesh.packets.tables import TableSlots
 from lasermesh.packets.window_kernels import advance
 from lasermesh.traffic.flows import flows_from_rows
-from lasermesh.units import NONE, PS_PER_S
+from lasermesh.units import PS_PER_S
 
 FIRST_CHUNKS = 4096
 FIRST_TAPS = 64
@@ -169,12 +170,10 @@ class PacketEngine:
         self.link_from = np.concatenate([self.link_from, np.asarray(link_from, np.int64)])
         return first
 
-    def set_limits(self, links, limit_packets, limit_bytes, mark_bytes=None):
-        """Change the queue limits of links, and thresholds of marking; what waits already stays."""
+    def set_limits(self, links, limit_packets, limit_bytes):
+        """Change the queue limits of links; what waits already stays."""
         self._e.links[links, state.X_LIMIT_PACKETS] = limit_packets
         self._e.links[links, state.X_LIMIT_BYTES] = limit_bytes
-        if mark_bytes is not None:
-            self._e.links[links, state.X_MARK_BYTES] = mark_bytes
 
     def install_table(self, link, label_of_flow, switch_ps, next_label=None):
         """Give every node a forwarding table to switch to at its own time.
@@ -447,7 +446,10 @@ class PacketEngine:
                 self._e = self._e._replace(packets=self._chunks.packets, tails=self._chunks.tails)
             spread_chunks(rows[: self._active_workers], self._e.next_chunk, free)
         if rows[:, state.V_NEEDED_ROWS].any():
-            self._e = with_wider_batches(self._e, 2 * int(rows[:, state.V_NEEDED_ROWS].max()))
+            try:
+                self._e = with_wider_batches(self._e, 2 * int(rows[:, state.V_NEEDED_ROWS].max()))
+            except MemoryError:
+                raise RunFailed("packets at one instant need more memory than there is") from None
         rows[:, state.V_NEEDED_ROWS] = 0
         rows[:, state.V_NEEDED_CHUNKS] = 0
         rows[:, state.V_NEEDED_TAPS] = 0

@@ -184,12 +184,11 @@ def is_traced(control, flows, ident):
 
 
 @inline_kernel
-def drop(control, flows, dropped, workers, taps, worker, node, now, cause, created, ident, word):
+def drop(e, worker, node, now, cause, created, ident, word):
     """Count a packet, or a train, that goes no further."""
-    flow = ident >> SEQUENCE_BITS
-    dropped[worker * len(flows) + flow, cause] += packets_of(word)
-    if control[O_TRACE] or is_traced(control, flows, ident):
-        add_tap(workers, taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, ZERO)
+    e.dropped[worker * len(e.flows) + (ident >> SEQUENCE_BITS), cause] += packets_of(word)
+    if e.control[O_TRACE] or is_traced(e.control, e.flows, ident):
+        add_tap(e.workers, e.taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, ZERO)
 
 
 @inline_kernel

@@ -11,7 +11,7 @@ import numpy as np
 from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.collect_kernels import collect, count_arrivals, pass_taken, route, shorten
 from lasermesh.packets.endpoint_kernels import deliver_all
-from lasermesh.packets.link_kernels import first_after_pop, give_chunk, position_after
+from lasermesh.packets.link_kernels import first_after_pop, give_chunks, position_after
 from lasermesh.packets.merge_kernels import NEXT, merge, note_found, scatter
 from lasermesh.packets.own_kernels import make_own
 from lasermesh.packets.plain_kernels import carry
@@ -30,9 +30,11 @@ from lasermesh.packets.state import (
     N_KEPT,
     N_KEPT_COUNT,
     N_KEPT_TIME,
+    N_POOLS,
     NEVER,
     O_BATCH,
-    O_POOLED,
+    O_NODE,
+    O_PENDING,
     O_TAPPED,
     O_TRAINS,
     P_CREATED,
@@ -151,13 +153,16 @@ def begin(e, worker, node, limit):
     n, n_links = count_arrivals(e, node)
     rows = n
     if n > e.control[O_BATCH]:
-        limit, first = shorten(e, node, n_links, limit)
+        limit, first = shorten(e, node, n, limit)
         if first >= limit:
             rows = 0
         elif limit > first + 1:
-            rows = max(e.control[O_BATCH], n_links)
-    if e.control[O_POOLED]:  # requests bring about replies that were due before
-        rows = 2 * rows + e.control[O_POOLED]
+            rows = e.control[O_BATCH] + n_links
+    if e.nodes[node, N_POOLS] > 0:  # requests bring about replies that were due before
+        rows *= 2
+        for pool in range(len(e.pools)):
+            if e.pools[pool, O_NODE] == node:
+                rows += e.pools[pool, O_PENDING]
     if lacks_rows(e, worker, rows) or lacks_taps(e, worker, 3 * rows):
         return SHORT
     workers[worker, V_LIMIT] = limit
@@ -261,13 +266,8 @@ def finish(e, worker, node):
     else:
         pass_taken(e.links, e.nodes, e.lists, workers, e.next_chunk, worker, node)
         if n > 0:
-            chunk = workers[worker, V_OWN] >> CHUNK_BITS
-            last = workers[worker, V_OWN_LAST] >> CHUNK_BITS
-            while chunk != last:
-                following = np.int64(e.next_chunk[chunk])
-                give_chunk(workers, e.next_chunk, worker, chunk)
-                chunk = following
-            give_chunk(workers, e.next_chunk, worker, last)
+            first = workers[worker, V_OWN] >> CHUNK_BITS
+            give_chunks(workers, e.next_chunk, worker, first, workers[worker, V_OWN_LAST] >> CHUNK_BITS)
     workers[worker, V_STAGE] = BEGIN
 
 

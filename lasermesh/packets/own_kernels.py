@@ -100,6 +100,13 @@ def next_of_pool_ps(e, flow):
 
 
 @inline_kernel
+def count_answer(flows, flow, size):
+    """Count a packet that is not of a plain flow as sent."""
+    flows[flow, S_SEQUENCE] += 1
+    flows[flow, S_BYTES_SENT] += size
+
+
+@inline_kernel
 def make_own(e, worker, node, limit):
     """Write the own packets of a node before `limit`; SHORT if there is no room, to be called again."""
     workers = e.workers
@@ -153,8 +160,7 @@ def make_own(e, worker, node, limit):
             segment = segment_to_send(e.flows, e.room, flow)
             size = send_segment(e.flows, e.room, flow, segment, now)
             ident |= segment
-            e.flows[flow, S_SEQUENCE] += 1
-            e.flows[flow, S_BYTES_SENT] += size
+            count_answer(e.flows, flow, size)
             time = next_own_ps(e, base, flow, limit)
         elif kind == ACK:
             row = e.flows[flow, S_INBOX]
@@ -162,8 +168,7 @@ def make_own(e, worker, node, limit):
             ident |= e.inbox[base + row, I_SEQUENCE]
             created = e.inbox[base + row, I_CREATED]
             e.flows[flow, S_INBOX] = e.inbox[base + row, I_NEXT]
-            e.flows[flow, S_SEQUENCE] += 1
-            e.flows[flow, S_BYTES_SENT] += size
+            count_answer(e.flows, flow, size)
             time = next_own_ps(e, base, flow, limit)
         elif e.flows[flow, S_INBOX] != NONE and e.inbox[base + e.flows[flow, S_INBOX], I_TIME] == now:
             row = e.flows[flow, S_INBOX]
@@ -173,8 +178,7 @@ def make_own(e, worker, node, limit):
             e.inbox[base + row, I_SEQUENCE] -= size
             if e.inbox[base + row, I_SEQUENCE] == 0:
                 e.flows[flow, S_INBOX] = e.inbox[base + row, I_NEXT]
-            e.flows[flow, S_SEQUENCE] += 1
-            e.flows[flow, S_BYTES_SENT] += size
+            count_answer(e.flows, flow, size)
             time = next_own_ps(e, base, flow, limit)
         else:
             pool = e.flows[flow, S_POOL]
@@ -186,8 +190,7 @@ def make_own(e, worker, node, limit):
             if e.room[entry + E_LEFT] == 0:
                 remove_first_entry(e.pools, e.room, pool)
                 e.pools[pool, O_SERVED] += 1
-            e.flows[flow, S_SEQUENCE] += 1
-            e.flows[flow, S_BYTES_SENT] += size
+            count_answer(e.flows, flow, size)
             time = next_reply_ps(e.pools, e.room, pool)
             if time < e.control[O_END]:
                 following_flow = e.room[first_entry(e.pools, pool) + E_FLOW]
@@ -196,36 +199,9 @@ def make_own(e, worker, node, limit):
         workers[worker, V_HANDLED] += 1
         word = (size << SIZE_SHIFT) | e.flows[flow, S_WORD] | count
         label = e.label_of_flow[slot, flow]
-        if e.nodes[node, N_DOWN]:
-            drop(
-                e.control,
-                e.flows,
-                e.dropped,
-                workers,
-                e.taps,
-                worker,
-                node,
-                now,
-                NODE_DOWN,
-                created,
-                ident,
-                word,
-            )
-        elif label < 0:
-            drop(
-                e.control,
-                e.flows,
-                e.dropped,
-                workers,
-                e.taps,
-                worker,
-                node,
-                now,
-                NO_ROUTE,
-                created,
-                ident,
-                word,
-            )
+        if e.nodes[node, N_DOWN] or label < 0:
+            cause = NODE_DOWN if e.nodes[node, N_DOWN] else NO_ROUTE
+            drop(e, worker, node, now, cause, created, ident, word)
         else:
             m = workers[worker, V_OWN_COUNT]
             position = put_behind(e.packets, workers, e.next_chunk, worker, workers[worker, V_OWN_LAST], m)

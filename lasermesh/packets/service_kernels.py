@@ -37,6 +37,10 @@ E_CREATED = 3
 E_LEFT = 4  # bytes that have not been sent
 ENTRY = 5
 
+HIGH_WORD = 2**61
+FAR_PS = 2**62
+"""An instant behind every run, to which something can still be added."""
+
 
 @inline_kernel
 def first_entry(pools, pool):
@@ -107,18 +111,31 @@ def next_reply_ps(pools, room, pool):
     return room[first_entry(pools, pool) + E_TIME]
 
 
+@inline_kernel
+def add_long(pools, pool, column, ps):
+    """Add to a sum of two words, the second in units of HIGH_WORD."""
+    total = pools[pool, column] + ps
+    if total >= HIGH_WORD:
+        total -= HIGH_WORD
+        pools[pool, column + 1] += 1
+    pools[pool, column] = total
+
+
 @part_kernel
 def service_ps(pools, seed, pool, flow, sequence):
     """How long the service of one request takes."""
     mean = np.int64(pools[pool, O_SERVICE]).view(np.float64)
     if pools[pool, O_KIND] == SERVICE_CONSTANT:
-        return max(1, np.int64(np.floor(mean + 0.5)))
+        return max(1, np.int64(np.floor(min(mean + 0.5, float(HIGH_WORD)))))
     return exponential_ps(mean, seed, SERVICE, flow, sequence)
 
 
 @inline_kernel
-def take_request(pools, room, seed, pool, now, flow, sequence, created, reply_flow, reply_bytes):
-    """A request has come to a pool: when it will be served is known from here on, or it is refused."""
+def take_request(pools, room, seed, run_end, pool, now, flow, sequence, created, reply_flow, reply_bytes):
+    """A request has come to a pool: when it will be served is known from here on, or it is refused.
+
+    Times waited and served count up to the end of the run.
+    """
     first = pools[pool, O_ROOM]
     servers = pools[pool, O_SERVERS]
     starts = first + servers
@@ -140,8 +157,8 @@ def take_request(pools, room, seed, pool, now, flow, sequence, created, reply_fl
         room[starts + pools[pool, O_WAITING_END] % (limit + 1)] = start
         pools[pool, O_WAITING_END] += 1
         pools[pool, O_WAITED] += 1
-        pools[pool, O_WAIT_SUM] += start - now
-    lasts = service_ps(pools, seed, pool, flow, sequence)
-    room[best] = start + lasts
-    pools[pool, O_BUSY] += lasts
-    add_entry(pools, room, pool, start + lasts, reply_flow, created, reply_bytes)
+        add_long(pools, pool, O_WAIT_SUM, min(start, run_end) - now)
+    end = min(start + service_ps(pools, seed, pool, flow, sequence), FAR_PS)
+    room[best] = end
+    add_long(pools, pool, O_BUSY, min(end, run_end) - min(start, run_end))
+    add_entry(pools, room, pool, end, reply_flow, created, reply_bytes)

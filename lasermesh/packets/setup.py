@@ -105,6 +105,9 @@ def _describe_flows(e, flows):
         weights = flows.size_weight[sizes]
         e.mixes[sizes, state.M_WEIGHT] = np.cumsum(weights)
         if flows.kind[flow] == kinds.SCRIPT:
+            times = flows.size_time_ps[sizes]
+            if len(times) > 1:
+                e.flow_floats[flow, state.F_MEAN_GAP_PS] = float(times[-1] - times[0]) / (len(times) - 1)
             continue
         if len(weights) == 1:
             s[flow, state.S_SIZE] = flows.size_bytes[sizes.start]
@@ -145,8 +148,7 @@ def _rooms(e, flows):
         p[pool, state.O_ROOM] = n
         servers, waiting = int(pools.servers[pool]), int(pools.queue_requests[pool]) + 1
         n += servers + waiting + ENTRY * (servers + waiting) + 8
-    held = np.bincount(pools.node, weights=pools.servers + pools.queue_requests + 1)
-    e.control[state.O_POOLED] = int(held.max(initial=0))
+    e.nodes[:, state.N_POOLS] = np.bincount(pools.node, minlength=len(e.nodes))
     return np.zeros(n, np.int64)
 
 
@@ -157,15 +159,16 @@ def start_sources(e, flows):
         kind = flows.kind[flow]
         begin = min(int(flows.start_ps[flow]) + int(flows.phase_ps[flow]), int(NEVER))
         s[flow, state.S_WHOLE] = begin
-        if kind == kinds.POISSON:
+        s[flow, state.A_PACE] = begin
+        if begin >= s[flow, state.S_STOP] and kind != kinds.SCRIPT:
+            begin = NEVER
+        elif kind == kinds.POISSON:
             begin += poisson_gap_ps(e.flow_floats, seed, flow, 0)
         elif kind == kinds.ON_OFF:
             begin = _begin_on_off(e, flow, int(flows.start_ps[flow]), begin)
         elif kind == kinds.SCRIPT:
             first, end = flows.size_first[flow], flows.size_first[flow + 1]
             begin = int(flows.size_time_ps[first]) if end > first else NEVER
-        elif kind == kinds.BULK:
-            s[flow, state.A_PACE] = begin
         elif kind in (kinds.ACK, kinds.REPLY):
             begin = NEVER
         s[flow, state.S_NEXT] = begin if begin < s[flow, state.S_STOP] else NEVER

@@ -129,7 +129,8 @@ def pass_own(flows, flow_floats, mixes, seed, flow, size, n):
     if kind == CONSTANT:
         following = carry_rest(flows, flow, size)
     elif kind == POISSON:
-        following = flows[flow, S_NEXT] + poisson_gap_ps(flow_floats, seed, flow, sequence)
+        gap = poisson_gap_ps(flow_floats, seed, flow, sequence)
+        following = flows[flow, S_NEXT] + min(gap, NEVER - flows[flow, S_NEXT])
     elif kind == ON_OFF_KIND:
         following = real_time_ps(flows, flow_floats, seed, flow, carry_rest(flows, flow, size))
     elif flows[flow, S_MIX] + sequence < flows[flow, S_MIX_END]:

@@ -1,8 +1,9 @@
 """The arrays of the packet engine: what each row and column means.
 
 State is a struct of arrays, one row per thing. What one step reads together shares a 64-byte line of eight
-columns, and what two threads write never does. There are few arrays and many columns, because numba copies
-the description of every array wherever the tuple goes. All times are int64 picoseconds, all sizes bytes.
+columns, and what two threads write often does not: what one writes into another's line, to publish or to
+wake, it writes once a window. There are few arrays and many columns, because numba copies the description of
+every array wherever the tuple goes. All times are int64 picoseconds, all sizes bytes.
 """
 
 from typing import NamedTuple
@@ -206,9 +207,9 @@ O_ARRIVED = 10
 O_REFUSED = 11
 O_SERVED = 12
 O_WAITED = 13
-O_WAIT_SUM = 14
-O_BUSY = 15
-POOL_COLUMNS = 16
+O_WAIT_SUM = 14  # below 2**61, and behind it in units of that
+O_BUSY = 16  # likewise
+POOL_COLUMNS = 24
 
 # Columns of `nodes`. Ranges are `[FIRST, END)` of `lists` or of `changes`.
 N_NEXT = 0  # earliest thing to do
@@ -227,7 +228,8 @@ N_KEPT_LAST = 12
 N_KEPT_COUNT = 13
 N_KEPT_TIME = 14
 N_DOWN = 15  # 1: it has failed
-NODE_COLUMNS = 16
+N_POOLS = 16  # service pools at it
+NODE_COLUMNS = 24
 
 # Columns of `domains`.
 D_FIRST = 0  # its nodes, in `lists`
@@ -273,7 +275,6 @@ O_TRAINS = 16  # 1: some entries are trains
 O_END = 17  # end of the run
 O_BATCH = 18  # packets that a batch takes at once, if there are as many
 O_TAPPED = 21  # 1: something is recorded
-O_POOLED = 22  # most requests that service pools of one node hold
 C_ROWS = 19  # of each worker in `found`, `order`, `merged`, `segments`, `inbox`
 C_WAKE_ROWS = 20  # of each worker and parity in `wakes`
 C_ARRIVED = 24  # at the barrier; a line of its own

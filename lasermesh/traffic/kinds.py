@@ -1,5 +1,6 @@
 """Kinds of flows and of service times, as the compiled core knows them."""
 
+# Those before BULK need nothing but time, which the compiled core relies on.
 CONSTANT = 0
 POISSON = 1
 SCRIPT = 2

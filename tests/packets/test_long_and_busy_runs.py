@@ -5,10 +5,15 @@ import random
 import numpy as np
 import pytest
 
+from lasermesh.packets import engine as engine_module
 from lasermesh.packets import state
-from tests.packets.adapter import engine_of, fates_of, run_steps, steps_of
-from tests.reference.case import Case, Flow, Step, Table
+from tests.packets.adapter import engine_of, fates_of, run_case, run_steps, steps_of
+from tests.packets.comparing import differences, enough
+from tests.reference.case import Case, Flow, Pool, Step, Table
 from tests.reference.cases import random_case
+from tests.reference.packet_simulator import simulate
+from tests.reference.test_answers_by_pencil import asking
+from tests.reference.test_packet_simulator import network
 
 LATE_PS = 9 * 10**18  # 104 days
 
@@ -72,3 +77,50 @@ def test_records_of_one_instant_have_one_order_for_any_threads_and_windows(seed)
     for options in ({"threads": 2}, {"longest_window_ps": 100_000}, {"domain_delay_ps": 0}):
         records = np.concatenate(run_steps(engine_of(case, taps=taps, **options), case))
         assert np.array_equal(records, expected), options
+
+
+def as_the_reference_says(case, **options):
+    """Assert that the engine agrees with the reference; the engine."""
+    engine, fates = run_case(case, **options)
+    lines = differences(engine, fates, simulate(case))
+    assert not lines, "\n".join(lines)
+    return engine
+
+
+@pytest.mark.parametrize("kind", ["constant", "exponential"])
+def test_services_that_end_after_all_time_are_never_answered(kind):
+    # Eleven days each: the tenth would be over beyond 64 bits of picoseconds.
+    pool = Pool(1, 1, kind, 1e18, 1000)
+    case = asking([10 * k for k in range(1, 300)], pool)
+    case.end_ps = case.steps[-1].t1_ps = 10**15
+    counters = as_the_reference_says(case).pool_counters()
+    assert counters.served.tolist() == [0]
+    assert counters.busy_ps[0] <= case.end_ps
+
+
+def test_sum_of_waits_does_not_end_with_64_bits():
+    pool = Pool(1, 1, "constant", 9e18, 10_000)
+    n = enough(5_000, 300)
+    case = asking([1000 * k for k in range(n)], pool)
+    case.end_ps = case.steps[-1].t1_ps = 10**18
+    counters = as_the_reference_says(case).pool_counters()
+    assert counters.wait_sum_ps[0] > 0.99 * (n - 1) * 1e18
+
+
+def test_flow_that_is_on_for_almost_ever_is_on():
+    flow = Flow(0, 1, "on-off", 8 * 10**12, ((100, 1),), on_ps=9e18, off_ps=9e12)
+    case = one_link(flow, end_ps=10**5, changes=[(0, 0, "start", 8 * 10**12)])
+    assert as_the_reference_says(case).flow_counters().sent.tolist() == [1000]
+
+
+@pytest.mark.parametrize("batch", [7, 64])
+def test_busy_port_among_many_that_are_nearly_idle(batch, monkeypatch):
+    monkeypatch.setattr(engine_module, "BATCH", batch)
+    n_ports = 60
+    flows = [Flow(port + 1, n_ports + 1, "constant", 10**9, start_ps=port * 10**7, label=n_ports + 1)
+             for port in range(n_ports)]  # fmt: skip
+    flows[0].rate_bps = 10**12
+    links = [(port + 1, 0, 10**6) for port in range(n_ports)] + [(0, n_ports + 1, 10**6)]
+    case = network(links, flows, end_ps=2 * 10**7)
+    case.changes = [(0, link, "start", 2 * 10**12) for link in range(len(links))]
+    as_the_reference_says(case)

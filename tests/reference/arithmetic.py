@@ -57,5 +57,5 @@ def unit(x):
 
 
 def exponential_ps(random_bits, mean_ps):
-    """An exponentially distributed duration, at least 1 ps."""
-    return max(1, math.floor(-math.log(unit(random_bits)) * mean_ps + 0.5))
+    """An exponentially distributed duration, from 1 ps to 2**61 ps (27 days)."""
+    return max(1, min(math.floor(-math.log(unit(random_bits)) * mean_ps + 0.5), 2**61))

@@ -129,8 +129,8 @@ class PoolTotals:
     refused: int = 0
     served: int = 0  # whose service was over before the end of the run
     waited: int = 0  # whose service did not begin at once
-    wait_sum_ps: int = 0  # of all that were not refused
-    busy_ps: int = 0  # service of all that were not refused, also beyond the end of the run
+    wait_sum_ps: int = 0  # of all that were not refused, up to the end of the run
+    busy_ps: int = 0  # service of all that were not refused, up to the end of the run
 
 
 @dataclass

@@ -134,8 +134,9 @@ class ServicePool:
         self.free_ps[self.free_ps.index(earliest_ps)] = end_ps
         self.starts_ps.append(start_ps)
         self.totals.waited += start_ps > now_ps
-        self.totals.wait_sum_ps += start_ps - now_ps
-        self.totals.busy_ps += service_ps
+        last_ps = self.case.end_ps
+        self.totals.wait_sum_ps += min(start_ps, last_ps) - now_ps
+        self.totals.busy_ps += min(start_ps + service_ps, last_ps) - min(start_ps, last_ps)
         self.totals.served += end_ps < self.case.end_ps
         return start_ps, end_ps
 

@@ -159,9 +159,9 @@ class LinkFeed:
         self._limit(self._late.link[due], self._late.rate_bps[due])
         self._late = EngineChanges(*(column[~due] for column in self._late))
 
-    def most_waiting_bytes(self):
-        """Most that can wait for every link, by id, with its rate at the step's beginning: float64 (n,)."""
-        return self._queues.most_bytes(np.arange(len(self.rate_bps)), self.rate_bps)
+    def most_waiting(self):
+        """Most that can wait for every link, by id, with its rate at the step's beginning: `MostWaiting`."""
+        return self._queues.most_waiting(np.arange(len(self.rate_bps)), self.rate_bps)
 
     def _scaled(self, rate_bps):
         """Rates times `packets.scale`; what is down stays down."""

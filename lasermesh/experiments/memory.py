@@ -10,9 +10,12 @@ from lasermesh.traffic.kinds import BULK, SCRIPT
 from lasermesh.units import NONE, PS_PER_S
 
 BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
-BYTES_PER_LINK = 400
+BYTES_PER_LINK = 900  # a row, in an array that doubles when it grows
 BYTES_PER_FLOW = 12_000  # counters, and the pages of its latency histogram that are touched
 BYTES_PER_SEGMENT = 64  # of the window of a bulk transfer: how it stands at both ends
+BYTES_PER_TRACE_PACKET = 72  # its time, size and weight: as read, among the flows and in the engine
+BYTES_PER_PLACE = 48  # of a server, or of a request that waits for one: when it starts, and its reply
+LONGEST_QUEUE_S = 10.0
 SHARE_TO_USE = 0.8
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
@@ -49,37 +52,58 @@ def _free_in_system():
         return None
 
 
-def packets_in_flight(flows, routes, rate_of_link, limit_bytes_of_link):
-    """Most packets that may wait or be under way with these routes.
+def packets_in_flight(flows, routes, rate_of_link, waiting, end_ps):
+    """Most packets that may wait or be under way with these routes; a train counts as one.
 
     Parameters
     ----------
     flows : traffic.Flows
     routes : routing.Routes
-    rate_of_link, limit_bytes_of_link : int64 arrays by link id
+    rate_of_link : int64 array by link id
+    waiting : queueing.MostWaiting
+        By link id.
+    end_ps : int
+        When the run ends.
 
     Returns
     -------
     packets : float
-        Those under way if every flow is on, and full queues on links that are offered more than their rate.
-        A train counts as one.
+        Those under way if every flow is on, and full queues on links that are offered more than their rate;
+        of neither more than the flows send in the run.
     """
     size = flows.mean_size_bytes()
     per_s = packets_per_s(flows)
+    sent = np.ceil(_packets_sent(flows, per_s, end_ps) / flows.train)
     under_way = per_s * routes.delay_s
     bulk = flows.kind == BULK
     under_way[bulk] = np.minimum(under_way[bulk], _windows(flows)[bulk])
-    offered = np.zeros(len(rate_of_link))
-    smallest = np.full(len(rate_of_link), np.inf)
+    under_way = np.minimum(np.nan_to_num(under_way) / flows.train, sent)
+    n_links = len(rate_of_link)
+    offered_bps, coming = np.zeros(n_links), np.zeros(n_links)
+    smallest, fewest = np.full(n_links, np.inf), np.full(n_links, np.inf)  # bytes and packets of an entry
     for flow in range(flows.n_flows):
         links = routes.link[routes.first[flow] : routes.first[flow + 1]]
         links = links[links >= 0]
-        np.add.at(offered, links, per_s[flow] * size[flow] * 8.0)
+        np.add.at(offered_bps, links, per_s[flow] * size[flow] * 8.0)
+        np.add.at(coming, links, sent[flow])
         np.minimum.at(smallest, links, size[flow] * flows.train[flow])
-    full = np.flatnonzero(offered > rate_of_link)
+        np.minimum.at(fewest, links, flows.train[flow])
+    full = np.flatnonzero(offered_bps > rate_of_link)
+    fitting = np.minimum(waiting.bytes[full] / smallest[full], waiting.packets[full] / fewest[full])
     # A queue without limit fills as long as the run lasts; what the engine finds then ends the run.
-    limit = np.minimum(limit_bytes_of_link[full].astype(float), 10.0 * rate_of_link[full] / 8)
-    return float(np.nansum(under_way / flows.train)) + float((limit / smallest[full]).sum())
+    longest = LONGEST_QUEUE_S * rate_of_link[full] / 8 / smallest[full]
+    queued = np.minimum(np.minimum(waiting.lists[full] * fitting, longest), coming[full]).sum()
+    return float(min(under_way.sum() + queued, sent.sum()))
+
+
+def _packets_sent(flows, per_s, end_ps):
+    """Packets that each flow sends until the run's end, if it is on all the time: float64 (n_flows,)."""
+    stop_ps = np.minimum(flows.stop_ps, end_ps)
+    sent = np.ceil(per_s * np.maximum(stop_ps - flows.start_ps, 0) / PS_PER_S)
+    for flow in np.flatnonzero(flows.kind == SCRIPT):
+        times_ps = flows.size_time_ps[flows.size_first[flow] : flows.size_first[flow + 1]]
+        sent[flow] = np.searchsorted(times_ps, stop_ps[flow])
+    return sent
 
 
 def packets_per_s(flows):
@@ -107,15 +131,19 @@ def _windows(flows):
 
 
 def estimate_bytes(n_nodes, n_links, flows, in_flight):
-    """Memory of a run in bytes: packets, two forwarding tables, links, flows and windows of transfers."""
+    """Memory of a run in bytes: packets, two forwarding tables, links, flows and what these remember."""
     tables = 2 * 4 * n_nodes * len(np.unique(flows.destination))
     segments = _windows(flows)[flows.kind == BULK].sum()
+    of_traces = np.diff(flows.size_first)[flows.kind == SCRIPT].sum()
+    places = (flows.pools.servers + flows.pools.queue_requests + 1).sum()
     return int(
         in_flight * BYTES_PER_PACKET
         + tables
         + n_links * BYTES_PER_LINK
         + flows.n_flows * BYTES_PER_FLOW
         + segments * BYTES_PER_SEGMENT
+        + of_traces * BYTES_PER_TRACE_PACKET
+        + places * BYTES_PER_PLACE
     )
 
 

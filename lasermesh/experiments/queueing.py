@@ -35,6 +35,14 @@ class QueueLimits(NamedTuple):
         return limit_packets, limit_bytes
 
 
+class MostWaiting(NamedTuple):
+    """The most that may wait for each link; row i is one link."""
+
+    lists: np.ndarray  # int64 (n,)  waiting lists, one for each class; limits are those of one of them
+    packets: np.ndarray  # int64 (n,)  in a list
+    bytes: np.ndarray  # int64 (n,)
+
+
 class Queues:
     """The queues of every link that the engine knows.
 
@@ -81,10 +89,10 @@ class Queues:
             found[:, mine] = limits.at(rate_bps[mine], self._scale)
         return found
 
-    def most_bytes(self, links, rate_bps):
-        """Most bytes that can wait for links, those of all their classes together: float64 (n,)."""
-        classes = np.array([each.classes for each in self._of_links.settings], np.float64)
-        return classes[self._index[links]] * self.limits(links, rate_bps)[1]
+    def most_waiting(self, links, rate_bps):
+        """The most that can wait for links at these rates: `MostWaiting`."""
+        classes = np.array([each.classes for each in self._of_links.settings], np.int64)
+        return MostWaiting(classes[self._index[links]], *self.limits(links, rate_bps))
 
     def go_with_rate(self, links):
         """Which links have limits that follow their rate: bool array."""

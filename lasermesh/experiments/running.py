@@ -320,8 +320,8 @@ class Simulation:
 
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""
-        rates, limits = self._feed.rate_bps, self._feed.most_waiting_bytes()
-        in_flight = memory.packets_in_flight(self.flows, routes, rates, limits)
+        rates, waiting = self._feed.rate_bps, self._feed.most_waiting()
+        in_flight = memory.packets_in_flight(self.flows, routes, rates, waiting, self._end_ps)
         memory.refuse_what_cannot_fit(
             memory.estimate_bytes(len(self._names), len(rates), self.flows, in_flight)
         )

@@ -1,7 +1,6 @@
 """Results: the run folder, its tables, and the summary that people read."""
 
 from lasermesh.results.applications import (
-    PoolCounters,
     Services,
     Transfers,
     service_entries,
@@ -38,7 +37,6 @@ __all__ = [
     "LinkTotals",
     "PacketEvents",
     "PathChanges",
-    "PoolCounters",
     "QueueLengths",
     "Run",
     "RunFolder",

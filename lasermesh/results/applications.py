@@ -23,17 +23,6 @@ class Services(NamedTuple):
     servers: np.ndarray  # int64 (n,)
 
 
-class PoolCounters(NamedTuple):
-    """What came of the requests of every pool; row i is one pool."""
-
-    arrived: np.ndarray  # int64 (n,)
-    refused: np.ndarray  # int64 (n,)  for want of room to wait
-    served: np.ndarray  # int64 (n,)  answered before the run's end
-    waited: np.ndarray  # int64 (n,)  accepted, but not begun at once
-    wait_sum_ps: np.ndarray  # int64 (n,)  from arrival to begin of service, of those accepted
-    busy_ps: np.ndarray  # int64 (n,)  service times of those accepted
-
-
 def transfer_entries(transfers, flows, counters, end_ps):
     """The summary's `transfers`.
 
@@ -85,31 +74,32 @@ def service_entries(services, counters, simulated_s):
     Parameters
     ----------
     services : Services
-    counters : PoolCounters
+    counters : packets.counters.PoolCounters
     simulated_s : float
 
     Returns
     -------
     entries : list of dict
         `wait_mean_ms` and `waited` (a share) are of the requests accepted, None if there were none;
-        `utilisation` is the mean share of servers at work, services that the run's end cuts counted whole.
+        `utilisation` is the mean share of servers at work.
     """
     entries = []
     for row, (name, node) in enumerate(zip(services.flows, services.node, strict=True)):
-        of = PoolCounters(*(int(column[row]) for column in counters))
-        accepted = of.arrived - of.refused
+        arrived, refused = int(counters.arrived[row]), int(counters.refused[row])
+        accepted = arrived - refused
+        wait_ms, busy_s = int(counters.wait_sum_ps[row]) / PS_PER_MS, int(counters.busy_ps[row]) / PS_PER_S
         room_s = int(services.servers[row]) * simulated_s
         entries.append(
             {
                 "flows": name,
                 "node": node,
                 "servers": int(services.servers[row]),
-                "arrived": of.arrived,
-                "refused": of.refused,
-                "served": of.served,
-                "wait_mean_ms": of.wait_sum_ps / PS_PER_MS / accepted if accepted else None,
-                "waited": of.waited / accepted if accepted else None,
-                "utilisation": min(1.0, of.busy_ps / PS_PER_S / room_s) if room_s > 0 else None,
+                "arrived": arrived,
+                "refused": refused,
+                "served": int(counters.served[row]),
+                "wait_mean_ms": wait_ms / accepted if accepted else None,
+                "waited": int(counters.waited[row]) / accepted if accepted else None,
+                "utilisation": busy_s / room_s if room_s > 0 else None,
             }
         )
     return entries

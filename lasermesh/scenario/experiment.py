@@ -60,7 +60,8 @@ class Packets(QueueKeys):
     scale: float = key(
         Number(1e-6, 1e6),
         1.0,
-        help="Multiplies every link and flow rate and every queue limit and threshold in bytes.",
+        help="Multiplies every link and flow rate and every queue limit and threshold in bytes; other than 1 "
+        "for flows of kind constant, poisson and on-off alone.",
     )
     satellite_processing_s: float = key(
         PROCESSING, 0.0, help="From the arrival of a packet's last bit until a satellite looks at it."

@@ -38,6 +38,8 @@ CONSTANT, POISSON, ON_OFF, TRACE, BULK, REQUEST = KINDS = (
 )
 REPLY, ACK = "reply", "ack"
 RATED = (CONSTANT, POISSON, ON_OFF, BULK)
+SCALED = (CONSTANT, POISSON, ON_OFF)
+"""Kinds that their rate describes in full: `packets.scale` makes less of them, and not something else."""
 
 IMIX = ((40, 7), (576, 4), (1500, 1))
 """The "simple IMIX" of testers of network equipment: 7:4:1 packets of these sizes with IP header, in Ethernet
@@ -189,11 +191,11 @@ class Flow:
     )
     ack_bytes: int = key(PACKET_BYTES, 64, beside=("kind", (BULK,)), help="Size of an acknowledgement.")
     response_bytes: int | None = key(
-        Integer(28, 2**40, unit="bytes"),
+        Integer(28, 2**30, unit="bytes"),
         None,
         beside=("kind", (REQUEST,)),
         needed=True,
-        help="What the destination answers, whole IP packets counted.",
+        help="What the destination answers, whole IP packets counted; all of it enters at one instant.",
     )
     response_packet_bytes: int = key(
         PACKET_BYTES, 1500, beside=("kind", (REQUEST,)), help="Largest packet of a response."
@@ -212,16 +214,17 @@ class Flow:
         help="How service times are distributed.",
     )
     servers: int = key(
-        Integer(1, 10**6),
+        Integer(1, 10_000),
         1,
         beside=("kind", (REQUEST,)),
         help="Requests served at a time, of all flows of this table to one destination.",
     )
     queue_requests: int = key(
-        Integer(0, 2**31 - 1),
+        Integer(0, 10**6),
         10_000,
         beside=("kind", (REQUEST,)),
-        help="Most requests that wait for a server; what comes then is refused.",
+        help="Most requests that wait for a server, each place taking 48 bytes of memory; what comes then is "
+        "refused.",
     )
 
     trace_packets: "Trace | None" = bulky(None)

@@ -1,8 +1,8 @@
 """Reading an experiment: its own tables and its topology."""
 
 from lasermesh.scenario.experiment import TRAIN, Experiment, Packets, Routing
-from lasermesh.scenario.fields import BAD
-from lasermesh.scenario.flows import LONGEST_S
+from lasermesh.scenario.fields import BAD, Choice
+from lasermesh.scenario.flows import LONGEST_S, SCALED
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.read_faults import read_faults
 from lasermesh.scenario.read_flows import read_flows
@@ -34,6 +34,7 @@ def read_experiment(table, place, default_name, outline_of):
     topology, duration_s = values["topology"], values["duration_s"]
     values["queues"] = read_queues(values["queues"], place, names, topology)
     values["flows"], expanded = read_flows(values["flows"], place, names, topology, duration_s)
+    _check_scale(values["packets"], values["flows"], place)
     values["faults"] = read_faults(values["faults"], place, names, topology, duration_s)
     values["observe"] = read_observe(values["observe"], place.at("observe"), names, values["flows"], expanded)
     if values["fidelity"] == TRAIN:
@@ -65,6 +66,21 @@ def _read_packets(table, place):
     values = read_table((Packets,), table, place)
     check_queue_keys(values, place)
     return BAD if BAD in values.values() else Packets(**values)
+
+
+def _check_scale(packets, flows, place):
+    """All flows must be of kinds of which a scaled rate leaves the times and sizes that they have."""
+    if packets is BAD or packets.scale == 1.0:
+        return
+    for index, flow in enumerate(flows):
+        if flow is not BAD and flow.kind not in SCALED:
+            place.at("packets", "scale").report(
+                f"other than 1 goes with flows of kind {Choice(SCALED).words()}, but flows[{index}], "
+                f"{shown(flow.name)}, has kind = {shown(flow.kind)}, whose times and sizes are not scaled "
+                f"(got {packets.scale:g})",
+                packets.scale,
+            )
+            return
 
 
 def _check_trains(values, place, outline):

@@ -220,7 +220,7 @@ def test_a_queue_limit_that_goes_with_the_rate_changes_with_the_rate():
     step_of(feed, 0.0, 1.0)
     limits = feed._engine.limits
     assert limits == {0: (NO_LIMIT, 6250), 1: (NO_LIMIT, 6250)}
-    assert feed.most_waiting_bytes().tolist()[0] == 6250
+    assert feed.most_waiting().bytes[0] == 6250
     assert feed.next_limits_ps == PS_PER_S // 4
     feed.change_limits()
     assert limits == {0: (NO_LIMIT, 12500), 1: (NO_LIMIT, 6250)}
@@ -332,7 +332,9 @@ def test_the_engine_is_told_the_queues_of_each_link_and_scaled_is_what_counts_by
     assert queues.codel_min_bytes.tolist() == [1500, 3000, 1500]
     assert queues.bit_error_rate.tolist() == [0.0, 1e-9, 0.0]
     assert feed._engine.limits == {0: (NO_LIMIT, 3125), 1: (NO_LIMIT, 3125), 2: (NO_LIMIT, 2500)}
-    assert feed.most_waiting_bytes().tolist() == [3125, 3 * 3125, 2500]
+    waiting = feed.most_waiting()
+    assert waiting.lists.tolist() == [1, 3, 1] and waiting.bytes.tolist() == [3125, 3125, 2500]
+    assert waiting.packets.tolist() == [NO_LIMIT] * 3
 
 
 class Rows(list):

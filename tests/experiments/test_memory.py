@@ -7,11 +7,16 @@ import pytest
 
 from lasermesh.experiments.memory import (
     BYTES_PER_FLOW,
+    BYTES_PER_LINK,
+    BYTES_PER_PLACE,
     BYTES_PER_SEGMENT,
+    BYTES_PER_TRACE_PACKET,
     estimate_bytes,
     packets_in_flight,
     packets_per_s,
 )
+from lasermesh.experiments.queueing import NO_LIMIT, MostWaiting
+from lasermesh.packets import state
 from lasermesh.traffic.flows import flows_from_rows
 from lasermesh.units import PS_PER_S
 
@@ -32,12 +37,13 @@ def row(kind, **more):
     return given | more
 
 
-def in_flight(rows, link_rate_bps=10**9, limit_bytes=1e6):
+def in_flight(rows, link_rate_bps=10**9, limit_bytes=1_000_000, limit_packets=NO_LIMIT, lists=1, end_s=100.0):
     """With every flow over one link of 0.1 s."""
     flows = flows_from_rows(rows)
     n = flows.n_flows
     routes = SimpleNamespace(delay_s=np.full(n, 0.1), link=np.zeros(n, int), first=np.arange(n + 1))
-    return packets_in_flight(flows, routes, np.array([link_rate_bps]), np.array([limit_bytes]))
+    waiting = MostWaiting(np.array([lists]), np.array([limit_packets]), np.array([limit_bytes]))
+    return packets_in_flight(flows, routes, np.array([link_rate_bps]), waiting, round(end_s * PS_PER_S))
 
 
 def test_a_flow_that_comes_and_goes_counts_as_if_it_were_on():
@@ -81,3 +87,46 @@ def test_a_trace_counts_at_its_mean_rate():
     assert packets_per_s(flows_from_rows([row("script", rate_bps=0, script=script)])).tolist() == [100.0]
     alone = flows_from_rows([row("script", rate_bps=0, script=script[:1])])
     assert packets_per_s(alone).tolist() == [0.0]
+
+
+def test_full_queues_hold_what_either_limit_lets_wait_in_each_list():
+    """100 packets are under way; the link takes 500 of 1000 a second, and the run lasts long enough."""
+    half = {"link_rate_bps": 6_000_000}
+    flow = [row("constant")]
+    assert in_flight(flow, **half, limit_bytes=150_000) == pytest.approx(100 + 100)
+    assert in_flight(flow, **half, limit_bytes=NO_LIMIT, limit_packets=40) == pytest.approx(100 + 40)
+    assert in_flight(flow, **half, limit_bytes=30_000, limit_packets=40) == pytest.approx(100 + 20)
+    assert in_flight(flow, **half, limit_packets=40, lists=3) == pytest.approx(100 + 3 * 40)
+    trains = [row("constant", train=10)]
+    assert in_flight(trains, **half, limit_bytes=NO_LIMIT, limit_packets=40) == pytest.approx(10 + 4)
+    # Without limit: what comes in 10 s at the link's rate.
+    assert in_flight(flow, **half, limit_bytes=NO_LIMIT) == pytest.approx(100 + 5000)
+
+
+def test_no_more_is_in_flight_than_the_run_sends():
+    """In 10 ms a flow sends 10 packets, one that starts in the middle or stops there 5, a trace its own."""
+    short = {"link_rate_bps": 6_000_000, "limit_bytes": NO_LIMIT, "end_s": 0.01}
+    middle_ps = PS_PER_S // 200
+    assert in_flight([row("constant")], **short) == 10
+    assert in_flight([row("constant"), row("constant")], **short) == 20
+    assert in_flight([row("constant", start_ps=middle_ps)], **short) == 5
+    assert in_flight([row("constant", stop_ps=middle_ps)], **short) == 5
+    assert in_flight([row("constant", train=4)], **short) == 3
+    script = [(k * PS_PER_S // 1000, 1500) for k in range(100)]
+    assert in_flight([row("script", rate_bps=0, script=script)], **short) == 10
+
+
+def test_traces_and_places_before_servers_are_counted():
+    rows = [
+        row("script", rate_bps=0, script=[(0, 100)] * 1000),
+        row("poisson", pool=0, reply=2, reply_bytes=1500, reply_packet_bytes=1500),
+        row("reply", rate_bps=0, source=1, destination=0, pool=0),
+    ]
+    pool = {"node": 1, "servers": 4, "service_kind": 0, "service_ps": 1e9, "queue_requests": 10_000}
+    assert estimate_bytes(0, 0, flows_from_rows(rows, [pool]), 0) == (
+        3 * BYTES_PER_FLOW + 1000 * BYTES_PER_TRACE_PACKET + 10_005 * BYTES_PER_PLACE
+    )
+
+
+def test_a_link_takes_its_row_in_an_array_that_has_just_doubled():
+    assert BYTES_PER_LINK >= 2 * 8 * state.LINK_COLUMNS

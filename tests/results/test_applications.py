@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from lasermesh.packets.counters import PoolCounters
 from lasermesh.packets.state import NEVER
-from lasermesh.results import PoolCounters, Services, Transfers, service_entries, transfer_entries
+from lasermesh.results import Services, Transfers, service_entries, transfer_entries
 from lasermesh.units import PS_PER_MS, PS_PER_S
 from tests.results.examples import counters, flows
 
@@ -61,3 +62,14 @@ def test_a_service_tells_waits_of_what_it_accepted_and_how_busy_its_servers_were
     }
     assert idle["wait_mean_ms"] is idle["waited"] is None and idle["utilisation"] == 0.0
     assert service_entries(services, pools, 0.0)[0]["utilisation"] is None
+
+
+def test_sums_of_a_service_may_be_larger_than_64_bits():
+    """Ten million requests that wait 10^6 s each: Python ints, whatever holds them."""
+    n, each_s = 10**7, 10**6
+    row = np.array([n], np.int64), np.array([0]), np.array([n]), np.array([n])
+    for sums in ([n * each_s * PS_PER_S], np.array([n * each_s * PS_PER_S], object)):
+        services = Services(["queries"], ["Tokyo"], np.array([10_000]))
+        (entry,) = service_entries(services, PoolCounters(*row, sums, sums), 2e9)
+        assert entry["wait_mean_ms"] == pytest.approx(1e9)
+        assert entry["utilisation"] == pytest.approx(0.5)

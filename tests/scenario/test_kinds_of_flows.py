@@ -144,7 +144,16 @@ def test_the_examples_have_all_kinds():
             REQUEST + 'service = "normal"\n',
             'service: must be "constant" or "exponential" (got "normal")',
         ),
-        (REQUEST + "servers = 0\n", "servers: must be an integer from 1 to 1000000 (got 0)"),
+        (REQUEST + "servers = 0\n", "servers: must be an integer from 1 to 10000 (got 0)"),
+        (REQUEST + "servers = 10_001\n", "servers: must be an integer from 1 to 10000 (got 10001)"),
+        (
+            REQUEST + "queue_requests = 1_000_001\n",
+            "queue_requests: must be an integer from 0 to 1000000 (got 1000001)",
+        ),
+        (
+            REQUEST.replace("20_000", "1_073_741_825"),
+            "response_bytes: must be an integer from 28 to 1073741824 (got 1073741825)",
+        ),
         (CONSTANT + "servers = 2\n", 'servers: goes with kind = "request", not with kind = "constant"'),
         (
             TRACE.replace('trace = "t.csv"\n', ""),
@@ -184,3 +193,20 @@ def test_no_flow_may_have_the_name_of_what_comes_back(tmp_path):
     text = text_of(BULK, CONSTANT).replace('"f1"', '"f0/ack"')
     (problem,) = problems_of(tmp_path, text)
     assert 'flows[1].name: "f0/ack" is already the name of the flow at flows[0].to (x.toml' in problem
+
+
+@pytest.mark.parametrize(("flow", "kind"), [(TRACE, "trace"), (BULK, "bulk"), (REQUEST, "request")])
+def test_scale_is_refused_with_what_its_rate_does_not_describe(tmp_path, flow, kind):
+    """The first such flow is named, and those that may be scaled are not."""
+    write(tmp_path, "time_s,size_bytes\n0,100\n", "t.csv")
+    text = TOP + "packets.scale = 0.01\n" + text_of(CONSTANT, flow, BULK).removeprefix(TOP)
+    assert problems_of(tmp_path, text) == [
+        'x.toml:2: packets.scale: other than 1 goes with flows of kind "constant", "poisson" or "on-off", '
+        f'but flows[1], "f1", has kind = "{kind}", whose times and sizes are not scaled (got 0.01)'
+    ]
+    assert problems_of(tmp_path, text.replace("0.01", "1.0")) == []
+
+
+def test_scale_goes_with_rates(tmp_path):
+    flows = text_of(CONSTANT, CONSTANT + 'kind = "poisson"\n', ON_OFF).removeprefix(TOP)
+    assert problems_of(tmp_path, TOP + "packets.scale = 100\n" + flows) == []

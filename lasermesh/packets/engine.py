@@ -23,8 +23,8 @@ from lasermesh.units import PS_PER_S
 
 FIRST_CHUNKS = 4096
 FIRST_TAPS = 64
-FIRST_ROWS = 8192  # of a batch
-BATCH = 2048  # packets that are handled together, if there are as many
+FIRST_ROWS = 4096  # of a batch
+BATCH = 1024  # packets that are handled together, if there are as many
 MOST_TAPS = 1 << 15  # of one worker, unless a single window makes more
 # Below this much work a window, a packet that goes on counted twice, one worker is faster than several that
 # wait for each other.

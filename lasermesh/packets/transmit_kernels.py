@@ -199,6 +199,7 @@ def settle_has_room(e, worker, link):
         workers[worker, V_NEEDED_CHUNKS] = 1
         return False
     if e.links[link, X_TAPS] or e.control[O_TRACE] or e.control[O_TRACED_FLOWS]:
+        # One packet leaves or is taken; CoDel may drop all that wait, which changes the queue each time.
         rows = 8 + (2 * e.links[link, X_WAITING] if listed else 0)
         if workers[worker, V_TAPS] + rows > workers[worker, V_TAPS_END]:
             workers[worker, V_NEEDED_TAPS] = rows

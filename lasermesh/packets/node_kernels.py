@@ -163,7 +163,7 @@ def begin(e, worker, node, limit):
         for pool in range(len(e.pools)):
             if e.pools[pool, O_NODE] == node:
                 rows += e.pools[pool, O_PENDING]
-    # A packet can be recorded as it comes and as it is delivered, or dropped; replies that were due take no more.
+    # A packet can be recorded as it comes, and as it is delivered or dropped.
     if lacks_rows(e, worker, rows) or lacks_taps(e, worker, 3 * rows):
         return SHORT
     workers[worker, V_LIMIT] = limit
@@ -195,8 +195,9 @@ def has_room_to_serve(e, worker):
     """Whether there are chunks and room for records for all that serving the batch can need."""
     base = worker * e.control[C_ROWS]
     chunks = np.int64(0)
-    # At a plain link a packet can be recorded when it is dropped. At another each packet of the batch and each
-    # that waits can be when it leaves or is dropped, twice if it is a train, and with every change of the queue.
+    # At a plain link a packet can be recorded when it is dropped. At another each packet of the batch and
+    # each that waits can be when it leaves or is dropped, twice if it is a train, and with what that does to
+    # the queue.
     taps = 2 * e.workers[worker, V_FOUND] + 16
     for k in range(e.workers[worker, V_OUTS]):
         link = e.outs[base + k]

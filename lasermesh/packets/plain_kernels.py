@@ -1,8 +1,8 @@
 """Plain drop-tail links: many packets for one link in one loop, the transmitter's state in registers.
 
 Does what `settle` and `offer` of `transmit_kernels` do for one packet after the other, for links without
-waiting lists, marks, taps and trains. Said twice because nearly all packets of a run go this way, and most of the
-cost of that one is reading and writing the link's row again for each packet.
+waiting lists, marks, taps and trains. Said twice because nearly all packets of a run go this way, and most
+of the cost of that way is reading and writing the link's row again for each packet.
 """
 
 import numpy as np

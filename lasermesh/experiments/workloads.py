@@ -353,14 +353,17 @@ class PacketRun:
         )
 
 
-def run_packets(work, threads=1, least_s=2.0):
-    """Run a packet workload until it is steady, then for at least `least_s` of wall time: Measured."""
+def run_packets(work, threads=1, least_s=2.0, least_ms=0):
+    """Run a packet workload until it is steady, then for at least `least_s` of wall time: Measured.
+
+    And for at least `least_ms` of simulated time.
+    """
     run = PacketRun(work, threads)
     engine = run.engine
     run.advance(work.warm_up_ms)
     hops, windows, handled = engine.packet_hops, engine.windows, engine.handled_by_worker
     began = time.perf_counter()
-    while (wall_s := time.perf_counter() - began) < least_s:
+    while (wall_s := time.perf_counter() - began) < least_s or run.until_ms < work.warm_up_ms + least_ms:
         run.advance(SLICE_MS)
     engine.close()
     hops, windows = engine.packet_hops - hops, engine.windows - windows

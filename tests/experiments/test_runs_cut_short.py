@@ -79,7 +79,7 @@ def test_a_run_that_cannot_fit_is_refused_and_leaves_what_was_there(world, tmp_p
 
 def test_the_estimate_counts_what_may_wait(world, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 500_000)
-    sets = ["flows.data.packet_bytes=28", "flows.data.rate_gbps=0.0011", "duration_s=0.1"]
+    sets = ["flows.data.packet_bytes=28", "flows.data.rate_gbps=0.0011", "duration_s=10"]
     world(sets=[*sets, "packets.queue_bytes=1000"])
     with pytest.raises(UserError, match="shorter queues"):
         world(sets=[*sets, "packets.queue_bytes=1_000_000_000"])

@@ -218,8 +218,6 @@ KINDS = """
     duration_s = 10.0
     seed = 77
     {top}
-    [packets]
-    scale = 0.5
     [[flows]]
     name = "bursts"
     kind = "on-off"
@@ -319,10 +317,10 @@ def test_every_kind_becomes_one_that_the_engine_knows(kinds):
     assert flows.hop_limit.tolist() == [64] * 16
 
 
-def test_rates_are_scaled_and_those_of_requests_too(kinds):
+def test_rates_are_those_of_the_file_and_requests_have_that_of_their_packets(kinds):
     flows = kinds()
-    assert flows.rate_bps[[0, 1, 14]].tolist() == [5 * 10**8, 10**9, 5 * 10**8]
-    assert flows.rate_bps[5] == 1000 * 250 * 8 // 2
+    assert flows.rate_bps[[0, 1, 14]].tolist() == [10**9, 2 * 10**9, 10**9]
+    assert flows.rate_bps[5] == 1000 * 250 * 8
     assert flows.rate_bps[[2, 6, 13]].tolist() == [0, 0, 0]
 
 
@@ -330,7 +328,7 @@ def test_on_off_flows_have_their_mean_times_and_a_phase(kinds):
     flows = kinds()
     assert (flows.on_ps[0], flows.off_ps[0]) == (0.25e12, 1.5e12)
     assert flows.on_ps[1:].tolist() == flows.off_ps[1:].tolist() == [0.0] * 15
-    assert flows.phase_ps[0] == int(unit(draw(77, PHASE, 0, 0)) * (1500 * 8 * PS_PER_S / (5 * 10**8)))
+    assert flows.phase_ps[0] == int(unit(draw(77, PHASE, 0, 0)) * (1500 * 8 * PS_PER_S / 10**9))
     assert flows.phase_ps[[1, 2, 5, 6, 13]].tolist() == [0] * 5
 
 
@@ -352,7 +350,7 @@ def test_requests_of_one_table_to_one_destination_share_a_pool(kinds):
     pools = flows.pools
     assert (pools.node.tolist(), pools.servers.tolist()) == ([1, 2, 1], [3, 3, 1])
     assert pools.service_kind.tolist() == [SERVICE_EXPONENTIAL, SERVICE_EXPONENTIAL, SERVICE_CONSTANT]
-    assert pools.service_ps.tolist() == [2e9, 2e9, 1.0]  # not scaled, and 1 ps at least
+    assert pools.service_ps.tolist() == [2e9, 2e9, 1.0]  # 1 ps at least
     assert pools.queue_requests.tolist() == [5, 5, 10_000]
 
 
@@ -375,7 +373,7 @@ def test_a_trace_is_a_script_from_its_start(kinds):
 
 def test_only_constant_flows_of_one_size_make_trains_and_only_where_asked_for(kinds):
     assert kinds().train.tolist() == [1] * 16
-    assert kinds('fidelity = "train"').train.tolist() == [1] * 14 + [3, 1]
+    assert kinds('fidelity = "train"').train.tolist() == [1] * 14 + [5, 1]
     assert kinds('fidelity = "train"\n    train_packets = 2').train[14] == 2
 
 

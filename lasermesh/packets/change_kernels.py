@@ -8,6 +8,7 @@ from lasermesh.packets.link_kernels import (
     BITS_TIMES_PS_PER_S,
     drop,
     give_chunks,
+    lacks_taps,
     packets_of,
     position_after,
     put_behind,
@@ -35,7 +36,6 @@ from lasermesh.packets.state import (
     N_KEPT_LAST,
     N_TABLE,
     O_REROUTE,
-    O_TAPPED,
     O_TRAINS,
     P_CREATED,
     P_IDENT,
@@ -52,9 +52,6 @@ from lasermesh.packets.state import (
     SHORT,
     V_FREE_COUNT,
     V_NEEDED_CHUNKS,
-    V_NEEDED_TAPS,
-    V_TAPS,
-    V_TAPS_END,
     X_BUSY,
     X_CLASSES,
     X_CUT_CREATED,
@@ -196,10 +193,8 @@ def apply_changes(e, worker, node, row, now):
         if e.workers[worker, V_FREE_COUNT] < chunks:
             e.workers[worker, V_NEEDED_CHUNKS] = chunks
             return NONE
-    if leftover > 0 and e.control[O_TAPPED]:
-        if e.workers[worker, V_TAPS] + leftover > e.workers[worker, V_TAPS_END]:
-            e.workers[worker, V_NEEDED_TAPS] = leftover
-            return NONE
+    if leftover > 0 and lacks_taps(e, worker, leftover):
+        return NONE
     for change in range(row, end):
         kind = e.changes[change, G_KIND]
         subject = e.changes[change, G_SUBJECT]

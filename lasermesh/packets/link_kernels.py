@@ -19,6 +19,7 @@ from lasermesh.packets.state import (
     COUNT_SHIFT,
     NO_RING,
     O_FRAMING,
+    O_TAPPED,
     O_TRACE,
     O_TRACED_FLOWS,
     P_CREATED,
@@ -40,7 +41,9 @@ from lasermesh.packets.state import (
     TAP_DROPPED,
     V_FREE_CHUNK,
     V_FREE_COUNT,
+    V_NEEDED_TAPS,
     V_TAPS,
+    V_TAPS_END,
     X_DELAY_END,
     X_DELAY_START,
     X_PS_PER_BYTE,
@@ -175,6 +178,15 @@ def add_tap(workers, taps, worker, time_ps, kind, place, created, ident, word, t
     taps[row, T_CREATED] = created
     taps[row, T_TAIL] = tail_ps
     workers[worker, V_TAPS] = row + 1
+
+
+@inline_kernel
+def lacks_taps(e, worker, rows):
+    """Whether there is no room for so many records, which is then asked for."""
+    if e.control[O_TAPPED] == 0 or e.workers[worker, V_TAPS] + rows <= e.workers[worker, V_TAPS_END]:
+        return False
+    e.workers[worker, V_NEEDED_TAPS] = rows
+    return True
 
 
 @inline_kernel

@@ -11,7 +11,7 @@ import numpy as np
 from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.collect_kernels import collect, count_arrivals, pass_taken, route, shorten
 from lasermesh.packets.endpoint_kernels import deliver_all
-from lasermesh.packets.link_kernels import first_after_pop, give_chunks, position_after
+from lasermesh.packets.link_kernels import first_after_pop, give_chunks, lacks_taps, position_after
 from lasermesh.packets.merge_kernels import NEXT, merge, note_found, scatter
 from lasermesh.packets.own_kernels import make_own
 from lasermesh.packets.plain_kernels import carry
@@ -35,7 +35,6 @@ from lasermesh.packets.state import (
     O_BATCH,
     O_NODE,
     O_PENDING,
-    O_TAPPED,
     O_TRAINS,
     P_CREATED,
     P_IDENT,
@@ -53,7 +52,6 @@ from lasermesh.packets.state import (
     V_LIMIT,
     V_NEEDED_CHUNKS,
     V_NEEDED_ROWS,
-    V_NEEDED_TAPS,
     V_NODE,
     V_OF_KEPT,
     V_OUTS,
@@ -61,8 +59,6 @@ from lasermesh.packets.state import (
     V_OWN_COUNT,
     V_OWN_LAST,
     V_STAGE,
-    V_TAPS,
-    V_TAPS_END,
     X_CLASSES,
     X_LIST,
     X_SPECIAL,
@@ -86,15 +82,6 @@ def lacks_rows(e, worker, rows):
     if rows <= e.control[C_ROWS]:
         return False
     e.workers[worker, V_NEEDED_ROWS] = rows
-    return True
-
-
-@inline_kernel
-def lacks_taps(e, worker, rows):
-    """Whether there is no room for so many records, which is then asked for."""
-    if e.control[O_TAPPED] == 0 or e.workers[worker, V_TAPS] + rows <= e.workers[worker, V_TAPS_END]:
-        return False
-    e.workers[worker, V_NEEDED_TAPS] = rows
     return True
 
 

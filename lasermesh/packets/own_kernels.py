@@ -3,12 +3,10 @@
 They are written to chunks of their own, one behind the other, and taken from there like what has arrived.
 """
 
-import numpy as np
-
 from lasermesh.compiled import inline_kernel
 from lasermesh.packets.causes import NO_ROUTE, NODE_DOWN
 from lasermesh.packets.heap_kernels import sift_down, sift_up
-from lasermesh.packets.link_kernels import drop, put_behind, put_packet
+from lasermesh.packets.link_kernels import drop, lacks_taps, put_behind, put_packet
 from lasermesh.packets.service_kernels import (
     E_CREATED,
     E_FLOW,
@@ -30,8 +28,6 @@ from lasermesh.packets.state import (
     O_END,
     O_SEED,
     O_SERVED,
-    O_TRACE,
-    O_TRACED_FLOWS,
     O_TRAINS,
     S_BYTES_SENT,
     S_INBOX,
@@ -50,13 +46,10 @@ from lasermesh.packets.state import (
     V_HANDLED,
     V_HEAP,
     V_NEEDED_CHUNKS,
-    V_NEEDED_TAPS,
     V_OWN,
     V_OWN_COUNT,
     V_OWN_LAST,
     V_SOURCES,
-    V_TAPS,
-    V_TAPS_END,
     ZERO,
 )
 from lasermesh.packets.transfer_kernels import (
@@ -138,14 +131,11 @@ def make_own(e, worker, node, limit):
         if workers[worker, V_FREE_CHUNK] < 0:
             workers[worker, V_NEEDED_CHUNKS] = 1
             return SHORT
-        if e.control[O_TRACE] or e.control[O_TRACED_FLOWS]:
-            if workers[worker, V_TAPS] + 2 > workers[worker, V_TAPS_END]:
-                workers[worker, V_NEEDED_TAPS] = 64
-                return SHORT
+        if lacks_taps(e, worker, 1):
+            return SHORT
         kind = e.flows[flow, S_KIND]
         created = now
-        # Without compilation an int32 stays one, and 40 bits are too many for it.
-        ident = np.int64(flow) << SEQUENCE_BITS
+        ident = flow << SEQUENCE_BITS
         following_flow = flow
         count = ZERO
         tail = now

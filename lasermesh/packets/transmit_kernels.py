@@ -12,6 +12,7 @@ from lasermesh.packets.link_kernels import (
     append,
     drop,
     is_traced,
+    lacks_taps,
     light_time_ps,
     packets_of,
     position_after,
@@ -34,8 +35,6 @@ from lasermesh.packets.state import (
     N_CHANGE,
     N_CHANGE_END,
     NEVER,
-    O_TRACE,
-    O_TRACED_FLOWS,
     O_TRAINS,
     P_CREATED,
     P_IDENT,
@@ -47,9 +46,6 @@ from lasermesh.packets.state import (
     TAP_OUT,
     V_FREE_CHUNK,
     V_NEEDED_CHUNKS,
-    V_NEEDED_TAPS,
-    V_TAPS,
-    V_TAPS_END,
     X_BUSY,
     X_CUT_CREATED,
     X_CUT_IDENT,
@@ -198,13 +194,8 @@ def settle_has_room(e, worker, link):
     if listed and workers[worker, V_FREE_CHUNK] < 0:
         workers[worker, V_NEEDED_CHUNKS] = 1
         return False
-    if e.links[link, X_TAPS] or e.control[O_TRACE] or e.control[O_TRACED_FLOWS]:
-        # One packet leaves or is taken; CoDel may drop all that wait, which changes the queue each time.
-        rows = 8 + (2 * e.links[link, X_WAITING] if listed else 0)
-        if workers[worker, V_TAPS] + rows > workers[worker, V_TAPS_END]:
-            workers[worker, V_NEEDED_TAPS] = rows
-            return False
-    return True
+    # One packet leaves or is taken; CoDel may drop all that wait, which changes the queue each time.
+    return not lacks_taps(e, worker, 8 + (2 * e.links[link, X_WAITING] if listed else 0))
 
 
 @inline_kernel
@@ -280,15 +271,18 @@ def settle(e, worker, node, link, now):
 
 
 @inline_kernel
+def waiting_before(links, queues, link, word):
+    """Packets and bytes in the waiting list that a packet would join."""
+    if links[link, X_LIST] == NONE:
+        return links[link, X_WAITING], links[link, X_WAITING_BYTES]
+    row = list_of(links, link, word)
+    return queues[row, Q_COUNT], queues[row, Q_BYTES]
+
+
+@inline_kernel
 def room_to_wait(links, queues, link, word):
     """How many packets of an entry may wait at a link (packet model, rule 3)."""
-    if links[link, X_LIST] == NONE:
-        waiting = links[link, X_WAITING]
-        waiting_bytes = links[link, X_WAITING_BYTES]
-    else:
-        row = list_of(links, link, word)
-        waiting = queues[row, Q_COUNT]
-        waiting_bytes = queues[row, Q_BYTES]
+    waiting, waiting_bytes = waiting_before(links, queues, link, word)
     n = min(packets_of(word), links[link, X_LIMIT_PACKETS] - waiting)
     return max(0, min(n, (links[link, X_LIMIT_BYTES] - waiting_bytes) // size_of(word)))
 
@@ -299,13 +293,7 @@ def admit(links, queues, link, word):
     never = links[link, X_MARK_BYTES] == NEVER and links[link, X_MARK_PACKETS] == NEVER
     if never or word & ECT_BIT == 0:
         return word
-    if links[link, X_LIST] == NONE:
-        waiting = links[link, X_WAITING]
-        waiting_bytes = links[link, X_WAITING_BYTES]
-    else:
-        row = list_of(links, link, word)
-        waiting = queues[row, Q_COUNT]
-        waiting_bytes = queues[row, Q_BYTES]
+    waiting, waiting_bytes = waiting_before(links, queues, link, word)
     if waiting > links[link, X_MARK_PACKETS] or waiting_bytes > links[link, X_MARK_BYTES]:
         return mark(links, link, word)
     return word

@@ -8,8 +8,9 @@ import numpy as np
 from lasermesh.errors import UserError
 from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.remembering import link_engine, memory_of
+from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
-from lasermesh.routing import Policy, Snapshot, compute_table, follow_flows, load_policy, transit_of
+from lasermesh.routing import Policy, compute_table, follow_flows, load_policy
 from lasermesh.scenario import Pair, ScenarioError
 from lasermesh.scenario.problems import Report, did_you_mean, shown
 from lasermesh.scenario.sources import MOST_DATA_BYTES, FileFault, display_name, read_text
@@ -94,19 +95,10 @@ def paths(
 
 def _tables(topology, ephemeris, links, ends, times_s, policy):
     """Instant, snapshot, table and its report for each of the instants, which ascend as memories need."""
-    transit = transit_of(topology)
+    snapshots = SnapshotMaker(topology, ephemeris, ends[:, 0], ends[:, 1])
     table = None
     for t_s in times_s:
-        snapshot = Snapshot.from_graph(
-            links.graph_at(t_s),
-            ephemeris.names,
-            transit,
-            None,
-            ends[:, 0],
-            ends[:, 1],
-            previous=table,
-            is_ground=ephemeris.is_ground,
-        )
+        snapshot = snapshots.of(links.graph_at(t_s), table)
         table, report = compute_table(policy, snapshot)
         yield t_s, snapshot, table, report
 

@@ -27,13 +27,14 @@ from lasermesh.experiments.observing import LinkLog, Observation
 from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.experiments.queueing import Queues, processing_ps
 from lasermesh.experiments.remembering import link_engine, memory_of
+from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.experiments.tapping import Tapping
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, RunFolder, summarise
-from lasermesh.routing import Snapshot, compute_table, follow_flows, load_policy, transit_of
+from lasermesh.routing import compute_table, follow_flows, load_policy
 from lasermesh.scenario import load_experiment
 from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
@@ -154,7 +155,15 @@ class Simulation:
         self._warm_up_s = warm_up_s
         self._links = link_engine(topology, self._ephemeris, warm_up_s, warn)
         self._names = self._ephemeris.names
-        self._transit = transit_of(topology)
+        self._snapshots = SnapshotMaker(
+            topology,
+            self._ephemeris,
+            self.flows.source,
+            self.flows.destination,
+            experiment.routing.options,
+            experiment.seed,
+            experiment.file.parent if experiment.file else None,
+        )
         self._capture = None if capture is None else Tapping(capture, self._names, self.flows)
         if capture is not None and (self.flows.train > 1).any():
             warn('the capture shows of a train its first packet only; fidelity = "packet" would show all')
@@ -230,7 +239,7 @@ class Simulation:
         graph = self._links.graph_at(self.experiment.start_s)
         self._links.ranges_at(graph.link[:1], self.experiment.start_s)
         node = np.zeros(1, np.int32)
-        snapshot = Snapshot.from_graph(graph, self._names, self._transit, None, node, node + 1)
+        snapshot = SnapshotMaker(self.experiment.topology, self._ephemeris, node, node + 1).of(graph)
         follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
 
     # -- the steps ------------------------------------------------------------------------------------
@@ -283,18 +292,7 @@ class Simulation:
 
     def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
-        snapshot = Snapshot.from_graph(
-            self._feed.lasting_graph,
-            self._names,
-            self._transit,
-            None,
-            self.flows.source,
-            self.flows.destination,
-            previous=self._table,
-            load=self._load(),
-            is_ground=self._ephemeris.is_ground,
-            options=self.experiment.routing.options,
-        )
+        snapshot = self._snapshots.of(self._feed.lasting_graph, self._table, self._load())
         self._table, report = compute_table(self._policy, snapshot)
         if first and len(report.looping_flows):
             self._warn(

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.contacts import LinkEngine
+from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, Step, state
-from lasermesh.routing import Snapshot, compute_table, transit_of
+from lasermesh.routing import compute_table
 from lasermesh.scenario import load_topology
 from lasermesh.traffic import flows_from_rows
 from lasermesh.units import NONE, PS_PER_MS, PS_PER_S, PS_PER_US
@@ -57,8 +58,7 @@ def mesh_snapshot(n_flows=None, seed=1):
     graph = LinkEngine(topology, ephemeris).graph_at(0.0)
     sites = np.flatnonzero(ephemeris.is_ground)
     ends = (np.roll(sites, 1), sites) if n_flows is None else _random_pairs(sites, n_flows, seed).T
-    transit = transit_of(topology)
-    return Snapshot.from_graph(graph, ephemeris.names, transit, None, *ends, is_ground=ephemeris.is_ground)
+    return SnapshotMaker(topology, ephemeris, *ends).of(graph)
 
 
 def link_graphs(steps=100):

@@ -4,14 +4,13 @@ import difflib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 
 from lasermesh.errors import Interrupted, UserError
+from lasermesh.routing.declaring import Policy, declare
 from lasermesh.routing.snapshot import Snapshot
 from lasermesh.routing.table import ForwardingTable, TableReport, as_table, check_links, complaint_of, survey
 from lasermesh.routing.trees import trees_towards
@@ -19,12 +18,14 @@ from lasermesh.routing.trees import trees_towards
 ENTRY_POINT_GROUP = "lasermesh.routing"
 
 
+@declare(complete=True, source="E. W. Dijkstra, Numerische Mathematik 1, 1959, at every step", options={})
 def shortest_delay(snapshot: Snapshot) -> ForwardingTable:
     """Least propagation delay; ties to the lowest link id."""
     trees = trees_towards(snapshot)
     return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow)
 
 
+@declare(complete=True, source="Breadth-first search: E. F. Moore, 1959", options={})
 def fewest_hops(snapshot: Snapshot) -> ForwardingTable:
     """Fewest links, and of those paths the least propagation delay; ties to the lowest link id."""
     trees = trees_towards(snapshot, by_hops=True)
@@ -33,18 +34,6 @@ def fewest_hops(snapshot: Snapshot) -> ForwardingTable:
 
 POLICIES = {"shortest-delay": shortest_delay, "fewest-hops": fewest_hops}
 """The policies built in; installed packages add theirs through the entry-point group `lasermesh.routing`."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """A routing function with the name that errors and results call it by."""
-
-    name: str
-    function: Callable[[Snapshot], ForwardingTable | np.ndarray]
-    file: Path | None = None  # where a plug-in stands
-
-    def __call__(self, snapshot: Snapshot):
-        return self.function(snapshot)
 
 
 def load_policy(name: str, folder: str | Path | None = None) -> Policy:

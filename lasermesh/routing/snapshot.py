@@ -1,14 +1,15 @@
 """What a routing policy sees: the network at one instant, and where the traffic wants to go."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
+from lasermesh.units import NONE, SPEED_OF_LIGHT_M_PER_S
 
 if TYPE_CHECKING:
     import networkx
@@ -48,7 +49,11 @@ class Snapshot:
     previous: "ForwardingTable | None" = None  # the table in force until now
     options: Mapping[str, Any] = field(
         default_factory=lambda: MappingProxyType({})
-    )  # [routing.options] of the file
+    )  # [routing.options] of the file, those that are absent with their defaults
+    grid: np.ndarray | None = None  # int32 (n_nodes, 3)  group, plane and slot; NONE outside grids of planes
+    seed: int = 0  # of everything random that a policy decides
+    folder: Path | None = None  # what file names among the options are relative to
+    positions: Callable[[float], np.ndarray] | None = None  # of the instant, see `position_m`
 
     @classmethod
     def from_graph(
@@ -64,6 +69,10 @@ class Snapshot:
         load=None,
         is_ground=None,
         options=None,
+        grid=None,
+        seed=0,
+        folder=None,
+        positions=None,
     ) -> "Snapshot":
         """A snapshot of a link graph.
 
@@ -85,6 +94,11 @@ class Snapshot:
         is_ground : array_like of bool, shape (n_nodes,), optional
             Default: no node is.
         options : mapping, optional
+        grid : array_like of int, shape (n_nodes, 3), optional
+        seed : int
+        folder : path, optional
+        positions : function of t_s, optional
+            Gives Earth-fixed positions in m, float64 (n_nodes, 3), nan for nodes that have none.
 
         Raises
         ------
@@ -128,6 +142,10 @@ class Snapshot:
             load=None if load is None else _plain(load, np.float64, n_links, "load"),
             previous=previous,
             options=MappingProxyType(dict(options or {})),
+            grid=None if grid is None else np.require(grid, np.int32, ("C", "W")),
+            seed=seed,
+            folder=folder,
+            positions=positions,
         )
 
     def read_only(self) -> "Snapshot":
@@ -156,6 +174,11 @@ class Snapshot:
     def n_flows(self) -> int:
         """How many flows there are, active or not."""
         return len(self.flow_from)
+
+    @cached_property
+    def position_m(self) -> np.ndarray | None:
+        """Earth-fixed positions (ITRF): float64 (n_nodes, 3), nan for nodes without one; None: not known."""
+        return None if self.positions is None else self.positions(self.t_s)
 
     @cached_property
     def ends_of_link(self) -> np.ndarray:
@@ -227,6 +250,17 @@ def transit_of(topology) -> np.ndarray:
         rows = topology.group_rows(group.name)
         transit[rows.start : rows.stop] = group.transit is not False  # None: made by hand, the default
     return transit
+
+
+def grid_of(topology) -> np.ndarray:
+    """Group, plane and slot of satellites in groups that have planes: int32 (n_nodes, 3), else NONE."""
+    grid = np.full((len(topology.node_names), 3), NONE, dtype=np.int32)
+    for index, group in enumerate(topology.satellites):
+        if group.planes is not None:
+            rows = topology.group_rows(group.name)
+            grid[rows.start : rows.stop, 0] = index
+            grid[rows.start : rows.stop, 1:] = group.plane_slot
+    return grid
 
 
 def for_kernels(*arrays) -> list[np.ndarray]:

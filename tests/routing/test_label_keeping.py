@@ -1,0 +1,163 @@
+"""Packets follow the path that they set out on, however tables number their labels."""
+
+import itertools
+
+import networkx
+import numpy as np
+import pytest
+
+from lasermesh.routing import ForwardingTable, LabelKeeper
+from lasermesh.routing.label_keeping import KEPT_S
+from lasermesh.units import NONE
+
+
+class Mesh:
+    """A random mesh; link ids by (from, to)."""
+
+    def __init__(self, rng, n_nodes=12):
+        graph = networkx.connected_watts_strogatz_graph(n_nodes, 4, 0.3, seed=int(rng.integers(10**6)))
+        self.graph, self.n_nodes = graph, n_nodes
+        ends = sorted([*graph.edges, *((b, a) for a, b in graph.edges)])
+        self.link = {pair: number for number, pair in enumerate(ends)}
+        self.end = dict(enumerate(end for _, end in ends))
+
+    def random_path(self, rng, source, destination):
+        """A simple path, one of the five shortest."""
+        found = networkx.shortest_simple_paths(self.graph, source, destination)
+        return list(itertools.islice(found, 5))[rng.integers(5)]
+
+
+def laid(mesh, paths, rng):
+    """A table with the paths of each flow, packed into as few labels as come by, numbered at random."""
+    columns, label_of_flow = [], np.full((len(paths), max(map(len, paths))), NONE, np.int32)
+    for flow, of_flow in enumerate(paths):
+        for place, path in enumerate(of_flow):
+            wanted = dict(itertools.pairwise(path))
+            fits = [
+                label
+                for label, column in enumerate(columns)
+                if all(column.get(node, onward) == onward for node, onward in wanted.items())
+            ]
+            label = fits[0] if fits else len(columns)
+            if not fits:
+                columns.append({})
+            columns[label].update(wanted)
+            label_of_flow[flow, place] = label
+    numbers = rng.permutation(len(columns))
+    link = np.full((mesh.n_nodes, len(columns), 1), NONE, np.int32)
+    for number, column in zip(numbers, columns, strict=True):
+        for node, onward in column.items():
+            link[node, number, 0] = mesh.link[node, onward]
+    return ForwardingTable(link, numbers[label_of_flow].astype(np.int32))
+
+
+def walk(mesh, table, node, label, steps):
+    """Nodes that a packet comes to, and the label it then has."""
+    nodes = [node]
+    for _ in range(steps):
+        chosen = table.link[nodes[-1], label, 0]
+        if chosen == NONE:
+            break
+        if table.next_label is not None and table.next_label[nodes[-1], label] != NONE:
+            label = table.next_label[nodes[-1], label]
+        nodes.append(mesh.end[chosen])
+    return nodes, label
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_packets_end_on_the_path_that_they_set_out_on(seed):
+    rng = np.random.default_rng(seed)
+    mesh = Mesh(rng)
+    ends = [tuple(rng.choice(mesh.n_nodes, 2, replace=False)) for _ in range(8)]
+    paths = [[mesh.random_path(rng, *pair) for _ in range(2)] for pair in ends]
+    keeper = LabelKeeper()
+    on_their_way = []  # node, label, the rest of the path
+    step_s = KEPT_S / mesh.n_nodes  # a hop for every table, and no path is longer than there are nodes
+    followed = 0
+    for step in range(40):
+        for flow in rng.choice(len(ends), 3, replace=False):
+            paths[flow][rng.integers(2)] = mesh.random_path(rng, *ends[flow])
+        table, _ = keeper.keep(laid(mesh, paths, rng), step * step_s, is_by_destination=False)
+        for flow, path in enumerate(paths):
+            for place in range(2):
+                on_their_way.append((table.label_of_flow[flow, place], path[place]))
+        moved = []
+        for label, path in on_their_way:
+            nodes, label = walk(mesh, table, path[0], label, 1)
+            assert nodes == path[:2]
+            followed += 1
+            if len(path) > 2:
+                moved.append((label, path[1:]))
+        on_their_way = moved
+    assert followed > 1000
+
+
+def test_what_does_not_change_keeps_its_number_and_nothing_grows():
+    rng = np.random.default_rng(9)
+    mesh = Mesh(rng)
+    ends = [tuple(rng.choice(mesh.n_nodes, 2, replace=False)) for _ in range(8)]
+    paths = [[mesh.random_path(rng, *pair)] for pair in ends]
+    keeper = LabelKeeper()
+    first, fresh = keeper.keep(laid(mesh, paths, rng), 0.0, is_by_destination=False)
+    assert sorted(fresh) == list(range(first.link.shape[1]))
+    # However labels are numbered, and however long the last table was in force.
+    for t_s in (1.0, 1.0 + 10 * KEPT_S):
+        again, fresh = keeper.keep(laid(mesh, paths, rng), t_s, is_by_destination=False)
+        np.testing.assert_array_equal(again.label_of_flow, first.label_of_flow)
+        np.testing.assert_array_equal(again.link, first.link)
+        assert len(fresh) == 0
+    for step in range(30):
+        paths[step % 8] = [mesh.random_path(rng, *ends[step % 8])]
+        table, _ = keeper.keep(laid(mesh, paths, rng), 100.0 + KEPT_S * step, is_by_destination=False)
+        assert table.link.shape[1] <= 4 * len(ends)
+
+
+def test_fresh_labels_are_those_that_no_packet_carries():
+    rng = np.random.default_rng(2)
+    mesh = Mesh(rng)
+    pair = (0, 6)
+    several = list(itertools.islice(networkx.shortest_simple_paths(mesh.graph, *pair), 3))
+    keeper = LabelKeeper()
+    seen = {}
+    for step, path in enumerate([*several, *several]):
+        table, fresh = keeper.keep(laid(mesh, [[path]], rng), 0.1 * step, is_by_destination=False)
+        label = int(table.label_of_flow[0, 0])
+        assert fresh.tolist() == [label] and label not in seen  # nothing is old enough to be used again
+        seen[label] = path
+        for old, path_of_old in seen.items():
+            assert walk(mesh, table, 0, old, 99)[0] == path_of_old
+    much_later = 0.6 + 2 * KEPT_S
+    keeper.keep(laid(mesh, [[several[0]]], rng), much_later, is_by_destination=False)
+    table, fresh = keeper.keep(laid(mesh, [[several[1]]], rng), much_later + 0.1, is_by_destination=False)
+    assert set(fresh) <= set(seen)
+
+
+def test_way_points_are_led_to_the_label_that_they_mean():
+    """Two flows by way of nodes 1 and 2; the label to the destination is shared, and all are renumbered."""
+    link = {(0, 1): 0, (1, 3): 1, (0, 2): 2, (2, 3): 3}
+    mesh = Mesh(np.random.default_rng(0))
+    mesh.end = {number: end for (_, end), number in link.items()}
+    keeper = LabelKeeper()
+    first = None
+    for step, order in enumerate(itertools.permutations(range(3))):
+        one, two, last = order  # labels: to way-point 1, to way-point 2, to the destination
+        links = np.full((4, 3, 1), NONE, np.int32)
+        onward = np.full((4, 3), NONE, np.int32)
+        links[0, one], links[0, two] = link[0, 1], link[0, 2]
+        onward[0, one] = onward[0, two] = last
+        links[1, last], links[2, last] = link[1, 3], link[2, 3]
+        table = ForwardingTable(links, np.array([[one], [two]], np.int32), onward)
+        kept, fresh = keeper.keep(table, 0.1 * step, is_by_destination=False)
+        assert [walk(mesh, kept, 0, kept.label_of_flow[flow, 0], 9)[0] for flow in (0, 1)] == [
+            [0, 1, 3],
+            [0, 2, 3],
+        ]
+        first = first or kept
+        np.testing.assert_array_equal(kept.label_of_flow, first.label_of_flow)
+        assert len(fresh) == (3 if step == 0 else 0)
+
+
+def test_labels_of_destinations_are_left_alone():
+    table = ForwardingTable(np.zeros((2, 1, 1), np.int32), np.zeros((1, 1), np.int32))
+    kept, fresh = LabelKeeper().keep(table, 0.0, is_by_destination=True)
+    assert kept is table and len(fresh) == 0

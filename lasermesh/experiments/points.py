@@ -225,6 +225,7 @@ def _check_seeds(seeds):
 def _check_all(name, grid, sets, on_checked, warn):
     """Load every combination: the first experiment and all fingerprints; ScenarioError if any is wrong."""
     found, fingerprints, first, title = {}, [], None, str(name)
+    varied = {f"--set {text}": axis.path for axis in grid.axes for text in axis.texts}
     for row in range(len(grid.combinations)):
         try:
             experiment = load_experiment(name, [*sets, *grid.texts(row)])
@@ -237,30 +238,27 @@ def _check_all(name, grid, sets, on_checked, warn):
         except ScenarioError as error:
             title, problems = error.name, error.problems
         for problem in problems:
-            key = problem.file, problem.line, problem.key, problem.message
-            found.setdefault(key, [problem, 0])[1] += 1
+            axis = varied.get(problem.file)
+            key = axis or problem.file, problem.line, problem.key, problem.message
+            found.setdefault(key, []).append(problem)
         if on_checked is not None:
             on_checked(row + 1, len(grid.combinations))
     if found:
-        varied = {f"--set {text}": f"--vary {text}" for axis in grid.axes for text in axis.texts}
-        raise ScenarioError(
-            title,
-            [
-                replace(
-                    problem,
-                    file=varied.get(problem.file, problem.file),
-                    message=problem.message + _how_often(count, problem.file in varied, grid),
-                )
-                for problem, count in found.values()
-            ],
-        )
+        raise ScenarioError(title, [_joined(problems, varied, grid) for problems in found.values()])
     return first, fingerprints
 
 
-def _how_often(count, is_varied, grid):
-    """In how many combinations a problem is; nothing where that is as one expects."""
-    n = len(grid.combinations)
-    return "" if count == n or is_varied else f" (in {count:,} of {n:,} combinations)"
+def _joined(problems, varied, grid):
+    """One problem for all combinations that have it; it says of how many where that is not plain."""
+    first, n = problems[0], len(grid.combinations)
+    if first.file in varied:
+        others = len({problem.file for problem in problems}) - 1
+        more = f" (so with {others:,} other value{'s' * (others != 1)})" if others else ""
+        file = first.file.replace("--set", "--vary", 1)
+    else:
+        more = f" (in {len(problems):,} of {n:,} combinations)" if len(problems) < n else ""
+        file = first.file
+    return replace(first, file=file, message=first.message + more)
 
 
 def _problems_of_policy(experiment, grid, row):

@@ -15,14 +15,15 @@ POLICIES = "routing.policy=shortest-delay,fewest-hops"
 class Pool:
     """In place of processes: every order ends as it is told to, and nothing is run."""
 
-    ends = {"status": "failed", "message": "it was cancelled"}
+    status = "failed"
 
     def __init__(self, orders, n_workers, threads):
         self.orders = orders
 
     def events(self):
         yield 0, {"warning": "as every run says"}
-        yield from ((row, self.ends) for row in range(len(self.orders)))
+        for row in range(len(self.orders)):
+            yield row, {"status": self.status, "message": "it was cancelled"}
 
 
 @pytest.fixture
@@ -64,13 +65,13 @@ def test_points_that_failed_end_with_code_1_and_say_how_to_go_on(run_command, wo
     assert done.out.endswith("Folder of the comparison: runs/world-compare\n")
     assert done.err == (
         "warning: as every run says\n"
-        "Error: 4 of 4 points failed, the first of them routing.policy=shortest-delay,seed=4: it was cancelled; "
-        "the same command with -o runs/world-compare runs what is missing\n"
+        "Error: 4 of 4 points failed, the first of them routing.policy=shortest-delay,seed=4: it was "
+        "cancelled; the same command with -o runs/world-compare runs what is missing\n"
     )
 
 
 def test_an_interrupted_comparison_ends_with_code_130(run_command, world, monkeypatch):
-    monkeypatch.setattr(Pool, "ends", {"status": "interrupted", "message": None})
+    monkeypatch.setattr(Pool, "status", "interrupted")
     done = run_command("compare", world, "--vary", POLICIES, "-o", "mine", "--json")
     assert done.code == 130
     assert "interrupted with 0 of 2 points complete; the same command with -o mine" in done.err

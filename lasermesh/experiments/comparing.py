@@ -239,7 +239,7 @@ class Comparison:
         if manifest is None:
             return "it was not finished" if folder.is_dir() and any(folder.iterdir()) else ""
         if manifest.get("status") != COMPLETE:
-            return f"it was {manifest.get('status')}"
+            return "it failed" if manifest.get("status") == FAILED else "it was interrupted"
         if record is None or record.get("scenario_sha256") != manifest["hashes"]["scenario"]:
             return "nothing tells how the run in its folder came to be"
         if manifest["versions"]["lasermesh"] != lasermesh.__version__:

@@ -224,15 +224,19 @@ def _check_seeds(seeds):
 
 def _check_all(name, grid, sets, on_checked, warn):
     """Load every combination: the first experiment and all fingerprints; ScenarioError if any is wrong."""
-    found, fingerprints, first, title = {}, [], None, str(name)
+    found, fingerprints, policies, first, title = {}, [], {}, None, str(name)
     varied = {f"--set {text}": axis.path for axis in grid.axes for text in axis.texts}
     for row in range(len(grid.combinations)):
+        options = [*sets, *grid.texts(row)]
+        problems = []
         try:
-            experiment = load_experiment(name, [*sets, *grid.texts(row)])
+            experiment = load_experiment(name, options)
             first = first or experiment
-            problems = _problems_of_policy(experiment, grid, row)
-            if not problems:
-                fingerprints.append(_fingerprint(experiment))
+            policy = _policy_of(experiment, policies)
+            if isinstance(policy, UserError):
+                problems = [_problem_of_policy(experiment, options, policy)]
+            else:
+                fingerprints.append(_fingerprint(experiment, policy))
             for warning in experiment.warnings:
                 warn(warning)
         except ScenarioError as error:
@@ -261,29 +265,34 @@ def _joined(problems, varied, grid):
     return replace(first, file=file, message=first.message + more)
 
 
-def _problems_of_policy(experiment, grid, row):
-    """What keeps the routing policy of a combination from being loaded."""
-    policy = experiment.routing.policy
-    try:
-        load_policy(policy, _folder_of(experiment))
-    except UserError as error:
-        varied = [text for text in grid.texts(row) if text.partition("=")[0].strip() == "routing.policy"]
-        place = f"--set {varied[0]}" if varied else display_name(experiment.file)
-        return [Problem(place, None, "routing.policy", policy, str(error))]
-    return []
+def _policy_of(experiment, policies):
+    """The routing policy, or the error of one that cannot be loaded; each is loaded once, into `policies`."""
+    name = experiment.routing.policy
+    if name not in policies:
+        try:
+            policies[name] = load_policy(name, _folder_of(experiment))
+        except UserError as error:
+            policies[name] = error
+    return policies[name]
+
+
+def _problem_of_policy(experiment, options, error):
+    """What keeps a policy from being loaded, at the option or in the file that names it."""
+    given = [text for text in options if text.partition("=")[0].strip() == "routing.policy"]
+    place = f"--set {given[-1]}" if given else display_name(experiment.file)
+    return Problem(place, None, "routing.policy", experiment.routing.policy, str(error))
 
 
 def _folder_of(experiment):
     return experiment.file.parent if experiment.file else Path()
 
 
-def _fingerprint(experiment):
+def _fingerprint(experiment, policy):
     """SHA-256 of all that a run depends on besides its seed: keys, files, the policy's code, this version.
 
     Files that options of the policy name count too, but not what a policy's code itself imports or opens.
     """
     scenario = experiment.to_dict() | {"seed": None, "files": sorted(experiment.files.values())}
-    policy = load_policy(experiment.routing.policy, _folder_of(experiment))
     named = [
         _folder_of(experiment) / value for value in experiment.routing.options.values() if _is_word(value)
     ]

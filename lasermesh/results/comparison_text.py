@@ -10,6 +10,8 @@ DIGITS = 4
 
 MOST_DECIMALS = 6
 MOST_FAILED = 10
+MOST_ROWS = 40
+"""Combinations shown of each metric; the Parquet tables have all."""
 
 
 def format_comparison(comparison):
@@ -17,7 +19,8 @@ def format_comparison(comparison):
     sections = [_heading(comparison)]
     same, absent = [], []
     labels = _labels(comparison)
-    for metric in comparison["metrics"]:
+    anything = any(point["metrics"] is not None for point in comparison["points"])
+    for metric in comparison["metrics"] if anything else ():
         name = metric["name"]
         rows = [combination["metrics"][name] for combination in comparison["combinations"]]
         means = {row["mean"] for row in rows}
@@ -31,7 +34,8 @@ def format_comparison(comparison):
         sections.append(wrapped(f"The same in all runs: {', '.join(same)}"))
     if absent:
         sections.append(wrapped(f"In no run: {', '.join(absent)}"))
-    sections.append(_remarks(comparison))
+    if anything:
+        sections.append(_remarks(comparison))
     sections.append(_failures(comparison))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -78,12 +82,15 @@ def _table(metric, rows, labels):
             *(decimal(row["mean"], decimals), _half(row, decimals), count(row["n"])),
             *_difference_cells(row["difference"], finer),
         ]
-        for label, row in zip(labels, rows, strict=True)
+        for label, row in zip(labels[:MOST_ROWS], rows, strict=False)
     ]
     unit = metric["unit"]
     headers = [("mean", unit), ("+- at 95 %", unit), ("runs", "")]
     headers += [("difference", unit), ("+- at 95 %", unit), ("excludes", "0")]
-    return columns(metric["name"], headers, lines)
+    shown = columns(metric["name"], headers, lines)
+    if len(rows) > MOST_ROWS:
+        shown.append(f"{INDENT}... and {count(len(rows) - MOST_ROWS)} more, see differences.parquet")
+    return shown
 
 
 def _decimals(entries):

@@ -171,6 +171,23 @@ def test_text_names_points_that_failed_and_metrics_that_do_not_differ():
     assert "The same in all runs: latency_mean_ms 10\n" in format_comparison(comparison(same))
 
 
+def test_text_shows_forty_combinations_of_each_metric():
+    built = comparison()
+    built["combinations"] = [built["combinations"][0]] + 40 * [built["combinations"][1]]
+    text = format_comparison(built)
+    assert sum(line.startswith("  policy=fewest-hops") for line in text.splitlines()) == 2 * 39
+    assert text.count("... and 1 more, see differences.parquet") == 2
+
+
+def test_text_of_a_comparison_without_finished_runs_says_only_that():
+    points = [
+        point | {"metrics": None, "status": "waiting", "reused": False} for point in comparison()["points"]
+    ]
+    text = format_comparison(comparison([{}, {}, {}], points=points, status="interrupted"))
+    assert text.splitlines()[0] == "pencil: interrupted, 3 combinations x 4 seeds, 0 of 8 points complete"
+    assert len(text.splitlines()) == 2
+
+
 def test_tables_hold_every_number_with_its_unit(tmp_path):
     built = comparison()
     write_tables(tmp_path, built)

@@ -107,9 +107,9 @@ def compare(
     tell = _Teller(on_progress)
     seeds = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
     grid = make_grid(name, axes, sets, seeds, tell.checked, warn)
-    if kept is not None and kept["experiment"] != grid.name:
+    if kept is not None and kept.get("experiment") != grid.name:
         raise UserError(
-            f'{output}: the folder holds a comparison of "{kept["experiment"]}"; name another one'
+            f'{output}: the folder holds a comparison of "{kept.get("experiment")}"; name another one'
         )
     points = _points_of(grid)
     if output is not None:
@@ -119,12 +119,8 @@ def compare(
     with comparison.held(path):
         kept = comparison.read_comparison(path)  # another one may have gone on while this one checked
         work = Comparison(path, grid, points, kept, figures)
-        work.head |= {
-            "sets": sets,
-            "baseline": {
-                grid.axes[axis].path: grid.axes[axis].values[value] for axis, value in based_on.items()
-            },
-        }
+        fixed = {grid.axes[axis].path: grid.axes[axis].values[value] for axis, value in based_on.items()}
+        work.head |= {"sets": sets, "baseline": json_ready(fixed)}
         work.take_over(warn)
         order = {"name": str(name), "is_path": isinstance(name, Path), "warm_up_s": warm_up_s}
         work.run(order | {"sets": sets}, workers, threads, tell, warn)
@@ -303,9 +299,11 @@ class Comparison:
     def finish(self, based_on, warn):
         """Work out what differs, write it, and return all."""
         statuses = {point["status"] for point in self.points}
-        status = (
-            INTERRUPTED if statuses & {WAITING, INTERRUPTED} else FAILED if FAILED in statuses else COMPLETE
-        )
+        status = FAILED if FAILED in statuses else COMPLETE
+        if statuses & {WAITING, INTERRUPTED}:
+            status = INTERRUPTED
+        if not self._fixed:  # in an order that does not depend on which run came to its end first
+            self.figures[len(FIGURES) :] = sorted(self.figures[len(FIGURES) :])
         for point in self.points:
             if point["metrics"] is not None:  # figures may have come up after it was read
                 point["metrics"] = {each.name: point["metrics"].get(each.name) for each in self.figures}

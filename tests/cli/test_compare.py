@@ -99,6 +99,16 @@ def test_json_is_one_object_with_the_fields_of_the_contract(run_command, world):
     assert {"values", "seed", "folder", "status", "message", "reused", "metrics"} <= set(point)
 
 
+def test_dates_are_values_like_others(run_command, world, monkeypatch):
+    monkeypatch.setattr(Pool, "status", "interrupted")
+    dates = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
+    result = json.loads(
+        run_command("compare", world, "--vary", f"topology.epoch={','.join(dates)}", "--json").out
+    )
+    assert result["baseline"] == {"topology.epoch": "2026-01-01T00:00:00+00:00"}
+    assert len({point["folder"] for point in result["points"]}) == 2
+
+
 def test_progress_tells_points_and_what_failed(capsys, monkeypatch):
     line = CompareProgress()
     line._next_s = 0.0

@@ -53,11 +53,11 @@ from lasermesh.errors import Interrupted, RunFailed
 def command(
     experiment, vary, sets, seeds, seed_list, workers, threads, output, baseline, metrics, warm_up, as_json
 ):
-    """Run an experiment with every combination of varied values and every seed; tell what differs.
+    """Run an experiment with varied values and seeds, tell what differs.
 
-    All combinations are checked before the first is run. Each point leaves a run folder below that of the
-    comparison; with the same -o again, points that are finished are not run again. Differences come with
-    confidence intervals over seeds. `lasermesh docs compare` tells more.
+    Every combination of the values is run with every seed, after all have been checked. Each of these points
+    leaves a run folder below that of the comparison; with the same -o again, points that are finished are not
+    run again. Differences come with confidence intervals over seeds. `lasermesh docs compare` tells more.
 
     \b
     Example:

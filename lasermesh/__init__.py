@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _API = {
     "check": "lasermesh.experiments.checking",
+    "compare": "lasermesh.experiments.comparing",
     "explain": "lasermesh.experiments.explaining",
     "find_contacts": "lasermesh.experiments.contacts",
     "graph": "lasermesh.experiments.graphs",

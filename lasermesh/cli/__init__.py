@@ -16,6 +16,7 @@ from lasermesh.errors import Interrupted, RunFailed, UserError
 
 COMMANDS = {
     "run": "Run an experiment, print its summary, keep its results in a folder.",
+    "compare": "Run an experiment with varied values and seeds, tell what differs.",
     "path": "Path, round-trip time and hops between two nodes over time.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",

@@ -114,7 +114,7 @@ class RunFolder:
         """
         try:
             if output is None:
-                path, made_here = _next_folder(Path(parent), name), True
+                path, made_here = next_folder(Path(parent), name), True
             else:
                 path = Path(output)
                 made_here = not path.exists()
@@ -236,7 +236,7 @@ def read_manifest(path):
     return manifest if isinstance(manifest, dict) and manifest.get("program") == PROGRAM else None
 
 
-def _next_folder(parent, name):
+def next_folder(parent, name):
     """A new folder `parent/name`, or the first of `parent/name-2`, ... that is free."""
     base = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
     parent.mkdir(parents=True, exist_ok=True)

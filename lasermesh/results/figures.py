@@ -1,0 +1,112 @@
+"""Figures of a run by which runs are compared: numbers of its summary, each with its unit."""
+
+from typing import NamedTuple
+
+from lasermesh.packets.causes import CAUSES
+
+_UNITS = {"ms": "ms", "s": "s", "ps": "ps", "gbps": "Gbps", "bps": "bit/s", "km": "km", "bytes": "bytes"}
+"""Units by the last part of a field's name; what has none is a count or a ratio."""
+
+
+class Figure(NamedTuple):
+    """A number that a summary has, or that follows from it."""
+
+    name: str  # ends in its unit
+    unit: str  # "" for a count or a ratio
+    path: tuple  # keys, names and indices that lead to it; (name,) of one that has to be worked out
+    meaning: str
+
+
+def _total(name, path, meaning, unit=None):
+    path = ("total", *path.split("."))
+    return Figure(name, unit_of(path) if unit is None else unit, path, meaning)
+
+
+def unit_of(path):
+    """Unit of what a path of field names leads to, by the last of them that ends in one."""
+    for step in reversed(path):
+        if isinstance(step, str) and (unit := _UNITS.get(step.rpartition("_")[2])):
+            return unit
+    return ""
+
+
+FIGURES = (
+    Figure("delivered_share", "", ("delivered_share",), "packets delivered, of those sent"),
+    _total("goodput_gbps", "goodput_gbps", "whole IP packets delivered, of all flows together"),
+    _total("latency_mean_ms", "latency_ms.mean", "one-way latency of all delivered packets, mean"),
+    _total("latency_p50_ms", "latency_ms.p50", "one-way latency of all delivered packets, median"),
+    _total("latency_p99_ms", "latency_ms.p99", "one-way latency of all delivered packets, 99th percentile"),
+    _total("jitter_ms", "jitter_ms", "interarrival jitter (RFC 3550), mean over delivered packets"),
+    _total("hops_mean", "hops_mean", "links crossed by a delivered packet, mean", "links"),
+    *(
+        _total(f"dropped_{cause}", f"dropped.{cause}", f"packets dropped: {cause}", "packets")
+        for cause in CAUSES
+    ),
+    _total("reordered", "reordered", "packets overtaken by a later one (RFC 4737)", "packets"),
+    _total("marked", "marked", "packets delivered with a mark of congestion (ECN)", "packets"),
+    Figure(
+        "utilisation_max", "", ("links", "busiest", 0, "utilisation"), "share of time the busiest link sent"
+    ),
+    Figure("path_changes", "", ("path_change_count",), "changes of the paths of flows"),
+    Figure("handovers", "", ("handover_count",), "hand-overs of ground sites"),
+)
+"""What is compared unless something else is asked for; and the numbers in `routing`."""
+
+_BY_NAME = {figure.name: figure for figure in FIGURES}
+
+
+def figure_of(name, path):
+    """The figure of a name in FIGURES or, of another, what its path leads to in `summary.json`."""
+    return _BY_NAME.get(name) or Figure(name, unit_of(path), path, f"{name} of summary.json")
+
+
+def figure_names():
+    """Names of the figures that need no path."""
+    return list(_BY_NAME)
+
+
+def value_of(figure, summary):
+    """The figure's number in a summary, None where there is none.
+
+    Parameters
+    ----------
+    figure : Figure
+    summary : dict
+        As `summarise` returns it.
+    """
+    if figure.path == ("delivered_share",):
+        total = summary["total"]
+        return total["delivered"] / total["sent"] if total["sent"] else None
+    found = summary
+    for step in figure.path:
+        found = _below(found, step)
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _below(value, step):
+    """What a key leads to in an object; in a list an index, or the name of an entry."""
+    if isinstance(value, dict):
+        return value.get(step)
+    if isinstance(value, list) and isinstance(step, int):
+        return value[step] if step < len(value) else None
+    if isinstance(value, list):
+        named = (entry for entry in value if isinstance(entry, dict))
+        return next((entry for entry in named if step in (entry.get("name"), entry.get("flows"))), None)
+    return None
+
+
+def routing_figures(summary):
+    """A figure for each number in a summary's `routing`: what wrong tables cost, where a run tells it."""
+    return [
+        Figure(".".join(path), unit_of(path), path, f"{'.'.join(path)} of summary.json")
+        for path in _numbers_in(summary.get("routing"), ("routing",))
+    ]
+
+
+def _numbers_in(value, path):
+    """Paths of all numbers in an object, lists left out: these are as long as it happens."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers_in(item, (*path, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path

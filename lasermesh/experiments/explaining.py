@@ -1,4 +1,4 @@
-"""Why there is or is no link between two nodes at an instant, and why the route between them is what it is."""
+"""Why there is or is no link between two nodes at an instant, and why packets between them go as they do."""
 
 import math
 
@@ -29,7 +29,7 @@ def explain(
     at_s: float = 0.0,
     warm_up_s: float | None = None,
     warn=lambda message: None,
-    route: bool | None = None,
+    route: bool | None = False,
     policy: str | Policy = "shortest-delay",
     alternatives: int = 3,
 ) -> dict:

@@ -21,9 +21,6 @@ RESOLUTION_S = 1e-4
 
 _TOLD_MS = 1e-3  # shorter steps of a round trip are left out of the text
 
-# A policy that answers differently whenever it is asked would otherwise be asked for ever.
-_MOST_CHANGES_BETWEEN = 100
-
 
 def path_changes(
     topology,
@@ -74,7 +71,7 @@ def path_changes(
     finder = PathFinder(topology, ephemeris, rows_of_pairs(topology, pairs), policy, warn)
     links = link_engine(topology, ephemeris, warm_up_s, warn)
     histories = _Histories(finder, ephemeris.names)
-    watch = _Watch(topology, links, finder, histories, warn)
+    watch = _Watch(topology, links, finder, histories)
     for begin_s, end_s in pairwise([*times_s, start_s + duration_s]):
         watch.follow(begin_s, end_s)
     watch.finish(start_s + duration_s)
@@ -99,9 +96,10 @@ class _Changed(NamedTuple):
 
     down: frozenset
     up: frozenset
+    rate: frozenset  # those that go on at another
 
 
-_NOTHING = _Changed(frozenset(), frozenset())
+_NOTHING = _Changed(frozenset(), frozenset(), frozenset())
 
 
 class _UpLinks:
@@ -131,7 +129,8 @@ class _UpLinks:
         after = self._rate_bps[link]
         self._ids = None
         went_down, came_up = (before > 0) & (after == 0), (before == 0) & (after > 0)
-        return _Changed(frozenset(link[went_down].tolist()), frozenset(link[came_up].tolist()))
+        other_rate = (before > 0) & (after > 0) & (before != after)
+        return _Changed(*(frozenset(link[of].tolist()) for of in (went_down, came_up, other_rate)))
 
     def graph_at(self, t_s):
         """Their `LinkGraph`, without those of satellites that have no position any more."""
@@ -167,8 +166,8 @@ class _UpLinks:
 class _Watch:
     """Looks at the paths at every step and at every change of a link, and between two that differ."""
 
-    def __init__(self, topology, engine, finder, histories, warn):
-        self._engine, self._finder, self._histories, self._warn = engine, finder, histories, warn
+    def __init__(self, topology, engine, finder, histories):
+        self._engine, self._finder, self._histories = engine, finder, histories
         self._up = _UpLinks(engine, len(topology.node_names))
         # A link to a node that passes nothing on and that no pair ends at cannot be on a path. With a
         # hundred sites and one pair such links are nearly all that change.
@@ -218,26 +217,16 @@ class _Watch:
 
     def _refine(self, found):
         """Note what was found, and before it the changes since the last look, in which no link changed."""
-        for _ in range(_MOST_CHANGES_BETWEEN):
-            if self._same_paths(self._last, found):
-                break
-            before_s, after = self._last.t_s, found
-            before = self._last
-            while after.t_s - before_s > RESOLUTION_S:
-                between = self._look(0.5 * (before_s + after.t_s), quiet=True)
+        while not self._same_paths(self._last, found):
+            before, after = self._last, found
+            while after.t_s - before.t_s > RESOLUTION_S:
+                between = self._look(0.5 * (before.t_s + after.t_s), quiet=True)
                 if self._same_paths(self._last, between):
-                    before_s, before = between.t_s, between
+                    before = between
                 else:
                     after = between
             self._note(before, _NOTHING)
             self._note(after, _NOTHING)
-            if after is found:
-                return
-        else:
-            self._warn(
-                f'the paths of routing policy "{self._finder.policy.name}" change more than '
-                f"{_MOST_CHANGES_BETWEEN} times before t = {found.t_s:g} s; not all of these are told"
-            )
         self._note(found, _NOTHING)
 
     def _note(self, found, changed):
@@ -313,7 +302,7 @@ class _Histories:
         elif won:
             kind, link = "link_up", won[0]
         else:
-            kind, link = ("other_links" if changed.down or changed.up else "lengths"), None
+            kind, link = ("other_links" if any(changed) else "lengths"), None
         ends = found.snapshot.ends_of_link if kind == "link_up" else self._last.snapshot.ends_of_link
         names = (None, None) if link is None else tuple(self._names[row] for row in ends[link])
         change_ms = None

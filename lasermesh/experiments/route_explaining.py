@@ -1,4 +1,4 @@
-"""Why packets between two nodes go the way they do: each link's share, what else there is, what rules it out."""
+"""Why packets go the way they do: the share of each link, what else there is, and what rules it out."""
 
 import math
 from itertools import islice, pairwise
@@ -10,6 +10,11 @@ from lasermesh.units import NONE, SPEED_OF_LIGHT_M_PER_S
 
 PACKET_BITS = 1500 * 8
 """Of the packet whose serialization is told."""
+
+# So far ahead it is looked for the end of links for which no rule predicts one; less far where all links must
+# be chosen anew at every step on the way.
+_AHEAD_S = 300.0
+_AHEAD_WITH_MEMORY_S = 60.0
 
 _SAME_MS = 1e-9  # paths whose delays differ by less are as long, but for the order of adding
 
@@ -45,15 +50,18 @@ def route_between(scene, rows, policy, alternatives, warn) -> dict:
     graph = found.snapshot.to_networkx(towards=rows[1])
     by_hops = finder.policy.name == "fewest-hops"
     others = _other_paths(graph, start, end, sample["nodes"], by_hops, alternatives)
+    links = [_link(scene, found.snapshot, a, b, sample["delay_ms"]) for a, b in _hops(found)]
+    ends = [_end(scene, graph, rows, at_end, sample) for at_end in (False, True)]
+    _look_ahead(scene, found, links)
     return {
         "policy": finder.policy.name,
         **sample,
         **heading,
         "split": _is_split(found),
-        "links": [_link(scene, found.snapshot, a, b, sample["delay_ms"]) for a, b in _hops(found)],
+        "links": links,
         "unreachable": None if sample["reachable"] else _why_unreachable(graph, start, end),
         "alternatives": [_alternative(graph, *other, sample, by_hops) for other in others],
-        "ends": [_end(scene, graph, rows, at_end, sample) for at_end in (False, True)],
+        "ends": ends,
     }
 
 
@@ -97,6 +105,22 @@ def _link(scene, snapshot, start, end, path_delay_ms):
     }
 
 
+def _look_ahead(scene, found, links):
+    """Set when links go down for which no rule has predicted it, as far ahead as is looked.
+
+    To be done last: links are at a later instant afterwards.
+    """
+    if all(link["until_s"] is not None for link in links):
+        return
+    ahead_s = _AHEAD_WITH_MEMORY_S if scene.links.has_memory else _AHEAD_S
+    step = scene.links.step(scene.at_s, scene.at_s + ahead_s)
+    down = step.change_rate_bps == 0
+    for link, link_id in zip(links, found.routes.link.tolist(), strict=False):  # NONE at the destination
+        ends_s = step.change_s[down & (step.change_link == link_id)]
+        if link["until_s"] is None and len(ends_s):
+            link["until_s"] = float(ends_s[0])
+
+
 def _other_paths(graph, start, end, nodes, by_hops, count):
     """The best paths that the policy does not take, then the best without any of its links: (kind, nodes)."""
     import networkx
@@ -112,7 +136,8 @@ def _other_paths(graph, start, end, nodes, by_hops, count):
         best = [path for path in islice(simple, count + 1) if path != nodes][:count]
     except networkx.NetworkXNoPath:
         return []
-    others = [("next", path) for path in best]
+    taken = {*pairwise(nodes)}
+    others = [("next" if taken & {*pairwise(path)} else "disjoint", path) for path in best]
     if nodes and count:
         rest = graph.copy()
         for a, b in pairwise(nodes):
@@ -284,8 +309,8 @@ def _route_in_words(route):
     told = [] if route["chord_km"] is None else [f"{route['chord_km']:.3f} km in a straight line"]
     if route["stretch_vacuum"] is not None:
         told.append(
-            f"{route['geodesic_km']:.3f} km over the ground: stretch {route['stretch_vacuum']:.4f} in vacuum, "
-            f"{route['stretch_fibre']:.4f} against fibre"
+            f"{route['geodesic_km']:.3f} km over the ground: stretch {route['stretch_vacuum']:.4f} in vacuum"
+            f", {route['stretch_fibre']:.4f} against fibre"
         )
     if told:
         rows.append(("ends", "; ".join(told)))

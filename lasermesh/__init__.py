@@ -17,6 +17,7 @@ _API = {
     "load": "lasermesh.results",
     "load_experiment": "lasermesh.scenario",
     "load_topology": "lasermesh.scenario",
+    "path_changes": "lasermesh.experiments.path_changes",
     "paths": "lasermesh.experiments.paths",
     "run": "lasermesh.experiments.running",
 }

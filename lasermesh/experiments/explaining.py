@@ -1,4 +1,4 @@
-"""Why there is or is no link between two nodes at an instant: geometry, conditions, terminals."""
+"""Why there is or is no link between two nodes at an instant, and why packets between them go as they do."""
 
 import math
 
@@ -9,9 +9,14 @@ from lasermesh.experiments.instants import sunlight_at, utc_of
 from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.paths import check_instant, row_of
 from lasermesh.experiments.remembering import link_engine, memory_of
+from lasermesh.experiments.route_explaining import route_between
 from lasermesh.orbits import build_ephemeris, geodetic_from_ecef, look_angles
+from lasermesh.routing import Policy
 from lasermesh.scenario.problems import shown
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S, SPEED_OF_LIGHT_M_PER_S
+
+MOST_ALTERNATIVES = 100
+"""Each costs a few searches for the shortest path."""
 
 _PARTS = 32  # of a line, of which the two about the lowest point are divided again
 _DIVISIONS = 4
@@ -24,6 +29,9 @@ def explain(
     at_s: float = 0.0,
     warm_up_s: float | None = None,
     warn=lambda message: None,
+    route: bool | None = False,
+    policy: str | Policy = "shortest-delay",
+    alternatives: int = 3,
 ) -> dict:
     """What stands for and against a link between two nodes at `at_s` seconds since the topology's epoch.
 
@@ -36,25 +44,38 @@ def explain(
     warm_up_s : float, optional
         Follow rules with a memory for so long before `at_s`, instead of from t = 0.
     warn : function of one str
+    route : bool, optional
+        Whether to explain the route from the first to the second too; None: if there is no link between them.
+    policy : str or Policy
+        Whose route.
+    alternatives : int
+        How many other paths to tell.
 
     Returns
     -------
     result : dict
-        `{topology, t_s, utc, memory}` and the fields of one link, see `lasermesh docs commands`. JSON-ready;
-        None for what does not exist.
+        `{topology, t_s, utc, memory}`, the fields of one link and `route`, see `lasermesh docs commands`.
+        JSON-ready; None for what does not exist.
 
     Raises
     ------
     UserError
-        If a name or a time makes no sense.
+        If a name, a time, the policy or the number of alternatives makes no sense.
+    RunFailed
+        If the policy's table is wrong.
     """
+    if not 0 <= alternatives <= MOST_ALTERNATIVES:
+        raise UserError(f"alternatives must be from 0 to {MOST_ALTERNATIVES} (got {alternatives})")
     rows = row_of(topology, first), row_of(topology, second)
     if rows[0] == rows[1]:
         raise UserError(f"a link from {shown(first)} to itself; two nodes are needed")
     scene = _Scene(topology, at_s, warm_up_s, warn)
     verdict = scene.links.explain(*rows, at_s)
+    told = scene.entry(*rows, verdict) | {"route": None}
+    if route or (route is None and not verdict.up):
+        told["route"] = route_between(scene, rows, policy, alternatives, warn)
     warn_of_failures(scene.ephemeris, warn)
-    return scene.heading() | scene.entry(*rows, verdict)
+    return scene.heading() | told
 
 
 def explain_all(

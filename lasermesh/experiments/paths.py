@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from lasermesh.errors import UserError
+from lasermesh.experiments.churn import churn_of, stays_of
 from lasermesh.experiments.left_out import warn_of_failures
+from lasermesh.experiments.path_finding import PathFinder
 from lasermesh.experiments.remembering import link_engine, memory_of
-from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
-from lasermesh.routing import Policy, compute_table, follow_flows, load_policy
+from lasermesh.routing import Policy
 from lasermesh.scenario import Pair, ScenarioError
 from lasermesh.scenario.problems import Report, did_you_mean, shown
 from lasermesh.scenario.sources import MOST_DATA_BYTES, FileFault, display_name, read_text
@@ -58,8 +59,9 @@ def paths(
     Returns
     -------
     result : dict
-        `{policy, paths: [{from, to, samples}], memory}`, JSON-ready, with samples `{t_s, reachable, delay_ms,
-        rtt_ms, distance_km, hops, nodes}`. The answer takes the same path back: rtt_ms is twice delay_ms.
+        `{policy, paths: [{from, to, geodesic_km, fibre_rtt_ms, samples, churn}], memory}`, JSON-ready, with
+        samples `{t_s, reachable, delay_ms, rtt_ms, distance_km, hops, nodes, chord_km, stretch_vacuum,
+        stretch_fibre}`. The answer takes the same path back: rtt_ms is twice delay_ms.
         `memory` is None, or says from when on rules with a memory were followed: `{from_s, warm_up_s}`.
 
     Raises
@@ -69,65 +71,33 @@ def paths(
     RunFailed
         If the policy's table is wrong.
     """
-    times_s = sample_times(start_s, duration_s, topology.step_s if step_s is None else step_s)
-    policy = load_policy(policy) if isinstance(policy, str) else policy
-    ends = np.array([_rows_of_pair(topology, *pair) for pair in pairs], dtype=np.int32).reshape(-1, 2)
-    names = topology.node_names
-    samples = [[] for _ in ends]
+    step_s = topology.step_s if step_s is None else step_s
+    times_s = sample_times(start_s, duration_s, step_s)
     ephemeris = build_ephemeris(topology)
+    finder = PathFinder(topology, ephemeris, rows_of_pairs(topology, pairs), policy, warn)
     links = link_engine(topology, ephemeris, warm_up_s, warn)
-    for t_s, snapshot, table, report in _tables(topology, ephemeris, links, ends, times_s, policy):
-        _warn_of_loops(report, snapshot, warn)
-        routes = follow_flows(snapshot, table)
-        delays_ms = (routes.delay_s * 1e3).tolist()
-        distances_km = (routes.range_m / 1e3).tolist()
-        for pair, samples_of_pair in enumerate(samples):
-            nodes = [names[row] for row in routes.nodes_of(pair)]
-            samples_of_pair.append(_sample(t_s, delays_ms[pair], distances_km[pair], nodes))
+    samples = [[] for _ in finder.ends]
+    table = None
+    for t_s in times_s:  # in ascending order, as memories need
+        found = finder.find(links.graph_at(t_s), table)
+        table = found.table
+        for of_pair, sample in zip(samples, finder.samples(found), strict=True):
+            of_pair.append(sample)
     warn_of_failures(ephemeris, warn)
-    found = zip(ends.tolist(), samples, strict=True)
+    on_ground = ephemeris.is_ground[finder.ends].tolist()
+    watched_s = times_s[-1] - times_s[0]
     return {
-        "policy": policy.name,
-        "paths": [{"from": names[a], "to": names[b], "samples": of_pair} for (a, b), of_pair in found],
+        "policy": finder.policy.name,
+        "paths": [
+            {
+                **heading,
+                "samples": samples[pair],
+                "churn": churn_of(stays_of(samples[pair], step_s), on_ground[pair], watched_s, exact=False),
+            }
+            for pair, heading in enumerate(finder.headings())
+        ],
         "memory": memory_of(links, warm_up_s),
     }
-
-
-def _tables(topology, ephemeris, links, ends, times_s, policy):
-    """Instant, snapshot, table and its report for each of the instants, which ascend as memories need."""
-    snapshots = SnapshotMaker(topology, ephemeris, ends[:, 0], ends[:, 1])
-    table = None
-    for t_s in times_s:
-        snapshot = snapshots.of(links.graph_at(t_s), table)
-        table, report = compute_table(policy, snapshot)
-        yield t_s, snapshot, table, report
-
-
-def _sample(t_s, delay_ms, distance_km, nodes):
-    """One sample as it stands in JSON; `nodes` is empty where there is no path."""
-    if not nodes:
-        nothing = dict.fromkeys(("delay_ms", "rtt_ms", "distance_km", "hops"))
-        return {"t_s": t_s, "reachable": False, **nothing, "nodes": []}
-    return {
-        "t_s": t_s,
-        "reachable": True,
-        "delay_ms": delay_ms,
-        "rtt_ms": 2.0 * delay_ms,
-        "distance_km": distance_km,
-        "hops": len(nodes) - 1,
-        "nodes": nodes,
-    }
-
-
-def _warn_of_loops(report, snapshot, warn):
-    """Say that a policy sends packets in a circle, with one pair as the example."""
-    if len(report.looping_flows):
-        flow = report.looping_flows[0]
-        ends = (snapshot.names[row] for row in (snapshot.flow_from[flow], snapshot.flow_to[flow]))
-        warn(
-            f'routing policy "{report.policy}" at t = {report.t_s:g} s leads in a circle for '
-            f"{len(report.looping_flows)} of {snapshot.n_flows} pairs, such as {' to '.join(ends)}"
-        )
 
 
 def sample_times(start_s: float, duration_s: float, step_s: float) -> list[float]:
@@ -218,6 +188,17 @@ def read_pairs(file: str | Path, topology) -> list[tuple[str, str]]:
     if report.problems:
         raise ScenarioError(name, report.problems)
     return pairs
+
+
+def rows_of_pairs(topology, pairs) -> np.ndarray:
+    """Rows of the ends of pairs of names: int32 (n_pairs, 2).
+
+    Raises
+    ------
+    UserError
+        If a name is none, or both ends are the same.
+    """
+    return np.array([_rows_of_pair(topology, *pair) for pair in pairs], dtype=np.int32).reshape(-1, 2)
 
 
 def _rows_of_pair(topology, from_name, to_name):

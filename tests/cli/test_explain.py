@@ -1,6 +1,7 @@
 """`lasermesh explain` as one types it."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -50,6 +51,88 @@ def test_all_candidates_are_a_line_each(run_command, mixed):
     assert result["node"] == "Quito" and result["candidates"]
 
 
+def test_the_route_is_told_where_there_is_no_link(run_command):
+    done = run_command("explain", "walker-144", "Tokyo", "London")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    headings = [line.split()[0] for before, line in pairwise(lines) if not before]
+    assert headings == ["link", "condition", "azimuth", "route", "hop", "instead", "from", "from"]
+    (route,) = (line for line in lines if line.startswith("route"))
+    assert route.startswith("route  by shortest-delay: Tokyo > w-03-00 > ")
+    assert any(line.startswith("w-10-09 > London ") and line.endswith(" 7.630") for line in lines)
+    assert any(line.startswith("next best ") and "0.226 ms longer, 2 hops fewer" in line for line in lines)
+    assert any(line.startswith("w-00-04 ") and "0.2263 ms longer" in line for line in lines)
+
+
+def test_json_of_a_route_has_the_fields_of_the_contract(run_command):
+    arguments = "explain", "walker-144", "Tokyo", "London", "--alternatives", 1, "--json"
+    route = json.loads(run_command(*arguments).out)["route"]
+    assert list(route) == [
+        "policy",
+        "reachable",
+        "delay_ms",
+        "rtt_ms",
+        "distance_km",
+        "hops",
+        "nodes",
+        "chord_km",
+        "stretch_vacuum",
+        "stretch_fibre",
+        "geodesic_km",
+        "fibre_rtt_ms",
+        "split",
+        "links",
+        "unreachable",
+        "alternatives",
+        "ends",
+    ]
+    assert list(route["links"][0]) == [
+        "from",
+        "to",
+        "kind",
+        "range_km",
+        "delay_ms",
+        "share",
+        "rate_gbps",
+        "serialization_ms",
+        "elevation_deg",
+        "rule",
+        "rule_kind",
+        "since_s",
+        "until_s",
+    ]
+    assert [other["kind"] for other in route["alternatives"]] == ["next", "disjoint"]
+    assert list(route["alternatives"][0]) == (
+        ["kind", "nodes", "delay_ms", "hops", "longer_by_ms", "more_hops", "shared_links", "why"]
+    )
+    assert [end["name"] for end in route["ends"]] == ["Tokyo", "London"]
+    assert list(route["ends"][0]["satellites"][0]) == (
+        [
+            "name",
+            "used",
+            "up",
+            "state",
+            "reason",
+            "elevation_deg",
+            "range_km",
+            "until_s",
+            "delay_ms",
+            "longer_by_ms",
+        ]
+    )
+
+
+def test_the_route_can_be_asked_for_or_left_out(run_command):
+    linked = "explain", "walker-144", "w-00-00", "w-00-01"
+    assert json.loads(run_command(*linked, "--json").out)["route"] is None
+    assert json.loads(run_command(*linked, "--route", "--json").out)["route"]["hops"] == 1
+    by_hops = json.loads(run_command(*linked, "--policy", "fewest-hops", "--json").out)["route"]
+    assert by_hops["policy"] == "fewest-hops"
+    apart = "explain", "walker-144", "Tokyo", "London", "--no-route"
+    assert json.loads(run_command(*apart, "--json").out)["route"] is None
+    assert "\nroute " not in run_command(*apart).out
+
+
 def test_memory_is_told(run_command, tmp_path):
     shell(tmp_path, NEAREST)
     arguments = "explain", "shell.toml", "#0", "#1", "--at", 90
@@ -63,6 +146,10 @@ def test_memory_is_told(run_command, tmp_path):
     [
         (("w-0-0",), "give the names of two nodes, A and B, or A and --all"),
         (("w-0-0", "w-0-1", "--all"), "give B or --all, not both"),
+        (("w-0-0", "--all", "--policy", "fewest-hops"), "a route needs two nodes, A and B, not --all"),
+        (("w-0-0", "--all", "--route"), "a route needs two nodes, A and B, not --all"),
+        (("w-0-0", "w-0-1", "--policy", "fewest"), 'unknown routing policy "fewest"'),
+        (("w-0-0", "w-0-1", "--alternatives", -1), "alternatives must be from 0 to 100 (got -1)"),
         ((), "Missing argument 'A'"),
         (("w-0-0", "w-0-0"), 'a link from "w-0-0" to itself; two nodes are needed'),
         (("Qito", "w-0-0"), 'no node is named "Qito" in topology "mixed"; did you mean "Quito"?'),

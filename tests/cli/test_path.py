@@ -4,6 +4,21 @@ import json
 
 from tests.experiments.skies import shell
 
+HEADING = ["from", "to", "geodesic_km", "fibre_rtt_ms"]
+SAMPLE = [
+    "t_s",
+    "reachable",
+    "delay_ms",
+    "rtt_ms",
+    "distance_km",
+    "hops",
+    "nodes",
+    "chord_km",
+    "stretch_vacuum",
+    "stretch_fibre",
+]
+CHANGE = ["until_s", "delay_end_ms", "delay_min_ms", "delay_max_ms", "cause"]
+
 TEN_LINES = """
 import numpy as np
 
@@ -20,11 +35,11 @@ def test_json_of_one_pair_has_the_fields_of_the_contract(run_command):
     done = run_command(*arguments, "--json")
     assert (done.code, done.err) == (0, "")
     result = json.loads(done.out)
-    assert list(result) == ["from", "to", "policy", "samples", "memory"]
+    assert list(result) == [*HEADING[:2], "policy", *HEADING[2:], "samples", "churn", "memory"]
     assert (result["from"], result["to"], result["policy"]) == ("Tokyo", "London", "shortest-delay")
     assert [sample["t_s"] for sample in result["samples"]] == [10.0, 40.0, 70.0]
     for sample in result["samples"]:
-        assert list(sample) == ["t_s", "reachable", "delay_ms", "rtt_ms", "distance_km", "hops", "nodes"]
+        assert list(sample) == SAMPLE
         assert sample["nodes"][0] == "Tokyo" and sample["nodes"][-1] == "London"
         assert sample["hops"] == len(sample["nodes"]) - 1
 
@@ -33,7 +48,7 @@ def test_json_of_pairs_has_the_fields_of_the_contract(run_command, tmp_path):
     (tmp_path / "pairs.csv").write_text("from,to\nTokyo,London\nLondon,Tokyo\n")
     result = json.loads(run_command("path", "walker-144", "--pairs", "pairs.csv", "--json").out)
     assert list(result) == ["policy", "paths", "memory"]
-    assert [list(found) for found in result["paths"]] == [["from", "to", "samples"]] * 2
+    assert [list(found) for found in result["paths"]] == [[*HEADING, "samples", "churn"]] * 2
     there, back = (found["samples"][0]["nodes"] for found in result["paths"])
     assert there == back[::-1]
 
@@ -48,18 +63,48 @@ def test_all_pairs_are_a_line_each(run_command):
 def test_the_text_shows_nodes_where_the_path_changed_and_a_summary(run_command):
     done = run_command("path", "walker-144", "Tokyo", "London", "--duration", 4, "--step", 1)
     lines = done.out.splitlines()
-    assert lines[0] == "Tokyo to London, shortest-delay"
-    assert len(lines) == 2 + 4 + 1
+    in_fibre = "geodesic 9582.0 km, round trip in fibre 93.854 ms"
+    assert lines[0] == f"Tokyo to London, shortest-delay; {in_fibre}"
+    assert len(lines) == 2 + 4 + 2
+    assert lines[-2].startswith("stretch 1.2") and lines[-2].endswith(" against fibre (least, mean, most)")
     assert "Tokyo > w-" in lines[2]
     assert ">" not in lines[3]  # still the same path
     assert lines[-1].startswith("reachable in 4/4 samples; round trip ")
     assert lines[-1].endswith("the path changed 0 times")
 
 
+def test_every_change_is_a_line_with_its_cause(run_command):
+    arguments = "path", "walker-144", "Tokyo", "London", "--duration", 150, "--step", 15, "--every-change"
+    done = run_command(*arguments)
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[1].split()[:6] == ["t_s", "lasts_s", "rtt_ms", "at", "the", "end"]
+    assert "w-10-09 > London went down, +0.562 ms" in lines[3]
+    assert lines[-1].startswith("round trip 77.") and lines[-1].endswith("the path changed 3 times")
+    assert lines[-2].startswith("72.0 changes an hour; 2 hand-overs, hops changed 2 times")
+    assert lines[-3].startswith("paths stayed ")
+    result = json.loads(run_command(*arguments, "--json").out)
+    assert list(result) == [*HEADING[:2], "policy", *HEADING[2:], "samples", "churn", "memory"]
+    assert len(result["samples"]) == 4 and result["churn"]["changes"] == 3
+    for sample, line in zip(result["samples"], lines[2:], strict=False):
+        assert list(sample) == [*SAMPLE, *CHANGE]
+        assert line.split()[0] == f"{sample['t_s']:.4f}"
+
+
+def test_every_change_of_pairs_is_counted(run_command, tmp_path):
+    (tmp_path / "pairs.csv").write_text("from,to\nTokyo,London\nw-00-00,London\n")
+    arguments = "path", "walker-144", "--pairs", "pairs.csv", "--duration", 10, "--every-change"
+    lines = run_command(*arguments).out.splitlines()
+    assert lines[1].split()[2:5] == ["100.00%", "of", "time"] and lines[1].endswith(" 1")
+    result = json.loads(run_command(*arguments, "--json").out)
+    assert [list(found) for found in result["paths"]] == [[*HEADING, "samples", "churn"]] * 2
+    assert result["paths"][1]["geodesic_km"] is result["paths"][1]["samples"][0]["stretch_fibre"] is None
+
+
 def test_a_pair_without_a_path_is_shown_as_such(run_command):
     done = run_command("path", "walker-144", "Tokyo", "London", "--set", "links[1].max_range_km=400")
     assert done.code == 0
-    assert done.out.splitlines()[2].split() == ["0", "-", "-", "-", "none"]
+    assert done.out.splitlines()[2].split() == ["0", "-", "-", "-", "-", "none"]
     assert done.out.splitlines()[-1] == "no path in any sample"
 
 
@@ -100,6 +145,7 @@ def test_mistakes_end_with_code_2_and_a_sentence(run_command):
         ((), "give the names of two nodes"),
         (("Tokyo", "London", "--pairs", "all"), "give FROM and TO or --pairs, not both"),
         (("Tokyo", "London", "--duration", -1), "the duration must not be negative"),
+        (("Tokyo", "London", "--every-change"), "within a duration of 0 s; it must be more than 0 s"),
         (("Tokyo", "London", "--step", 0), "the step must be at least 1e-06 s (got 0 s)"),
         (("Tokyo", "London", "--step", "1e-11", "--duration", "1e-9"), "the step must be at least 1e-06 s"),
         (("Tokyo", "London", "--step", "1e-300", "--duration", "1e300"), "the end must be within 100 years"),

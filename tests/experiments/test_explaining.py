@@ -36,7 +36,7 @@ def conditions_of(entry):
 
 def test_the_answer_has_the_fields_of_the_contract(mixed):
     result = explain(mixed, "w-0-0", "w-0-1", 60.0)
-    assert list(result) == ["topology", "t_s", "utc", "memory", *FIELDS.split()]
+    assert list(result) == ["topology", "t_s", "utc", "memory", *FIELDS.split(), "route"]
     assert (result["from"], result["to"], result["t_s"]) == ("w-0-0", "w-0-1", 60.0)
     for end in result["ends"]:
         assert list(end) == [

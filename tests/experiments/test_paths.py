@@ -9,6 +9,7 @@ import pytest
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments.graphs import graph
 from lasermesh.experiments.paths import all_pairs, paths, read_pairs, row_of, sample_times
+from lasermesh.orbits import build_ephemeris
 from lasermesh.routing import Policy
 from lasermesh.scenario import ScenarioError, load_topology
 
@@ -89,6 +90,9 @@ def test_a_path_by_pencil(planned):
         "distance_km": pytest.approx(3.0 * LIGHT_KM_PER_MS, rel=1e-12),
         "hops": 2,
         "nodes": ["a", "b", "d"],
+        "chord_km": None,  # nodes of a plan need no positions
+        "stretch_vacuum": None,
+        "stretch_fibre": None,
     }
     assert after["nodes"] == ["a", "c", "d"]  # the contact over b is [0, 20): gone at 20
     assert after["delay_ms"] == pytest.approx(30.0, rel=1e-12)
@@ -105,6 +109,9 @@ def test_what_cannot_be_reached_is_null_and_empty(planned):
             "distance_km": None,
             "hops": None,
             "nodes": [],
+            "chord_km": None,
+            "stretch_vacuum": None,
+            "stretch_fibre": None,
         }
     ]
 
@@ -140,14 +147,21 @@ def test_paths_agree_with_networkx_on_the_printed_graph(mesh):
             assert ours["distance_km"] == pytest.approx(delay_ms * LIGHT_KM_PER_MS, rel=1e-12)
 
 
-def test_light_in_vacuum_is_never_overtaken(mesh):
-    pairs = all_pairs(mesh)
-    result = paths(mesh, pairs, duration_s=300.0, step_s=60.0)
-    positions = {node["name"]: node["position_km"] for node in graph(mesh)["nodes"]}
-    for found in result["paths"]:
-        chord_km = np.linalg.norm(np.subtract(positions[found["from"]], positions[found["to"]]))
-        for sample in found["samples"]:
-            assert not sample["reachable"] or sample["delay_ms"] >= chord_km / LIGHT_KM_PER_MS
+def test_stretch_is_over_the_geodesic_and_over_fibre_along_it(mesh):
+    position_m, _ = build_ephemeris(mesh).state_at(0.0)
+    result = paths(mesh, [("London", "Nairobi"), ("London", "w-0-3")], duration_s=60.0)
+    on_ground, to_space = result["paths"]
+    # From GeographicLib 2.1, Geodesic.WGS84.Inverse(51.5, -0.1, -1.3, 36.8).
+    assert on_ground["geodesic_km"] == pytest.approx(6804.599132, abs=1e-5)
+    assert on_ground["fibre_rtt_ms"] == pytest.approx(2 * 6804.599132 * 1.4682 / LIGHT_KM_PER_MS, rel=1e-7)
+    assert to_space["geodesic_km"] is to_space["fibre_rtt_ms"] is None
+    for sample in on_ground["samples"]:
+        assert sample["stretch_vacuum"] == pytest.approx(sample["distance_km"] / 6804.599132, rel=1e-7)
+        assert sample["stretch_fibre"] == pytest.approx(sample["stretch_vacuum"] / 1.4682, rel=1e-7)
+    assert to_space["samples"][0]["stretch_vacuum"] is to_space["samples"][0]["stretch_fibre"] is None
+    chord_km = np.linalg.norm(position_m[48] - position_m[3]) / 1e3
+    assert to_space["samples"][0]["chord_km"] == pytest.approx(chord_km, rel=1e-12)
+    assert to_space["samples"][0]["chord_km"] != to_space["samples"][1]["chord_km"]
 
 
 def test_the_topology_gives_the_step_where_none_is_asked(planned):

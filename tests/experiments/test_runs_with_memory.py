@@ -4,6 +4,7 @@ import pytest
 
 from lasermesh.contacts import contact_plan
 from lasermesh.experiments.graphs import graph
+from lasermesh.experiments.path_changes import path_changes
 from lasermesh.experiments.paths import paths
 from lasermesh.orbits import build_ephemeris
 from lasermesh.results import format_summary
@@ -136,6 +137,23 @@ def test_a_satellite_that_fails_leaves_at_its_instant_and_is_named(decaying, tmp
     assert flow["delivered"] == pytest.approx((told["t_s"] - start_s) * 8.33, abs=2)
     assert flow["dropped"]["link_down"] > 0 and flow["dropped"]["no_route"] > 0
     assert f"STARLINK-34834 at t = {told['t_s']:.3f} s" in " ".join(format_summary(done.summary).split())
+
+
+def test_a_path_to_a_satellite_that_fails_ends_at_its_instant(decaying, tmp_path):
+    _, failure = decaying
+    said = []
+    topology = load_topology(tmp_path / "decaying.toml")
+    result = path_changes(
+        topology,
+        [("Quito", "STARLINK-34834")],
+        start_s=failure.t_s - 1.25,
+        duration_s=3.0,
+        warn=said.append,
+    )
+    there, gone = result["paths"][0]["samples"]
+    assert there["until_s"] == gone["t_s"] == pytest.approx(failure.t_s, abs=2e-3)
+    assert gone["cause"]["kind"] == "link_down" and gone["chord_km"] is None and not gone["reachable"]
+    assert there["delay_end_ms"] > 0.0 and "STARLINK-34834" in said[0]
 
 
 def test_element_sets_that_are_left_out_are_counted(decaying, tmp_path):

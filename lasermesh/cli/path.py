@@ -8,6 +8,7 @@ from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
     load_and_warn,
+    option_option,
     print_json,
     print_memory,
     print_table,
@@ -35,12 +36,15 @@ from lasermesh.cli.common import (
     "--policy",
     default="shortest-delay",
     metavar="P",
-    help="shortest-delay, fewest-hops, or a function of yours as file.py:function.",
+    help="Name of a policy (`lasermesh policies`), or a function of yours as file.py:function.",
 )
+@option_option
 @warm_up_option
 @set_option
 @json_option
-def command(topology, from_name, to_name, pairs, start, duration, step, policy, warm_up, sets, as_json):
+def command(
+    topology, from_name, to_name, pairs, start, duration, step, policy, options, warm_up, sets, as_json
+):
     """Path, round-trip time and hops between two nodes over time.
 
     Samples are taken at START, START + STEP, ... before START + DURATION. Nodes are named as in the
@@ -64,7 +68,7 @@ def command(topology, from_name, to_name, pairs, start, duration, step, policy, 
         names = [(from_name, to_name)]
     else:
         names = all_pairs(loaded) if pairs == "all" else read_pairs(pairs, loaded)
-    result = paths(loaded, names, start, duration, step, policy, warn, warm_up)
+    result = paths(loaded, names, start, duration, step, policy, warn, warm_up, options)
     if pairs is not None:
         if as_json:
             print_json(result)

@@ -10,7 +10,7 @@ from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
-from lasermesh.routing import Policy, compute_table, follow_flows, load_policy
+from lasermesh.routing import Policy, compute_table, follow_flows, load_policy, options_of
 from lasermesh.scenario import Pair, ScenarioError
 from lasermesh.scenario.problems import Report, did_you_mean, shown
 from lasermesh.scenario.sources import MOST_DATA_BYTES, FileFault, display_name, read_text
@@ -36,6 +36,7 @@ def paths(
     policy: str | Policy = "shortest-delay",
     warn=lambda message: None,
     warm_up_s: float | None = None,
+    options=None,
 ) -> dict:
     """The path of each pair of nodes at `start_s + k * step_s < start_s + duration_s`, at least once.
 
@@ -54,6 +55,8 @@ def paths(
         Called with what the user should know: circles in the policy's table, satellites left out.
     warm_up_s : float, optional
         Follow rules with a memory for so long before `start_s`, instead of from t = 0.
+    options : mapping, optional
+        Those of the policy.
 
     Returns
     -------
@@ -71,12 +74,13 @@ def paths(
     """
     times_s = sample_times(start_s, duration_s, topology.step_s if step_s is None else step_s)
     policy = load_policy(policy) if isinstance(policy, str) else policy
+    options = options_of(policy, options or {})
     ends = np.array([_rows_of_pair(topology, *pair) for pair in pairs], dtype=np.int32).reshape(-1, 2)
     names = topology.node_names
     samples = [[] for _ in ends]
     ephemeris = build_ephemeris(topology)
     links = link_engine(topology, ephemeris, warm_up_s, warn)
-    for t_s, snapshot, table, report in _tables(topology, ephemeris, links, ends, times_s, policy):
+    for t_s, snapshot, table, report in _tables(topology, ephemeris, links, ends, times_s, policy, options):
         _warn_of_loops(report, snapshot, warn)
         routes = follow_flows(snapshot, table)
         delays_ms = (routes.delay_s * 1e3).tolist()
@@ -93,9 +97,9 @@ def paths(
     }
 
 
-def _tables(topology, ephemeris, links, ends, times_s, policy):
+def _tables(topology, ephemeris, links, ends, times_s, policy, options):
     """Instant, snapshot, table and its report for each of the instants, which ascend as memories need."""
-    snapshots = SnapshotMaker(topology, ephemeris, ends[:, 0], ends[:, 1])
+    snapshots = SnapshotMaker(topology, ephemeris, ends[:, 0], ends[:, 1], options)
     table = None
     for t_s in times_s:
         snapshot = snapshots.of(links.graph_at(t_s), table)

@@ -25,6 +25,7 @@ from lasermesh.experiments.left_out import failures_of, skipped_by_reason
 from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
 from lasermesh.experiments.paths_taken import PathLog
+from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.experiments.queueing import Queues, processing_ps
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.snapshots import SnapshotMaker
@@ -34,8 +35,7 @@ from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, RunFolder, summarise
-from lasermesh.routing import compute_table, follow_flows, load_policy
-from lasermesh.scenario import load_experiment
+from lasermesh.routing import compute_table, follow_flows, load_policy, options_of
 from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
 from lasermesh.units import PS_PER_S, ps_from_s
@@ -113,12 +113,14 @@ def run(
     RunFailed
         If the run could not be finished; what was computed so far is kept with status `failed`.
     """
-    experiment = load_experiment(name, sets)
+    experiment, policy = load_with_policy(name, sets)
     if seed is not None:
         experiment = replace(experiment, seed=seed)
     for warning in experiment.warnings:
         warn(warning)
-    simulation = Simulation(experiment, threads or processors(), capture, on_progress, warn, warm_up_s)
+    simulation = Simulation(
+        experiment, threads or processors(), capture, on_progress, warn, warm_up_s, policy
+    )
     return simulation.run(output, force)
 
 
@@ -141,6 +143,7 @@ class Simulation:
         on_progress=None,
         warn=lambda message: None,
         warm_up_s=None,
+        policy=None,
     ):
         self.experiment = experiment
         self._on_progress = on_progress
@@ -148,7 +151,7 @@ class Simulation:
         self._stop_asked = self._closing = False
         topology = experiment.topology
         self.flows = flows_of_experiment(experiment)
-        self._policy = load_policy(
+        self._policy = policy or load_policy(
             experiment.routing.policy, experiment.file.parent if experiment.file else None
         )
         self._ephemeris = build_ephemeris(topology)
@@ -160,7 +163,7 @@ class Simulation:
             self._ephemeris,
             self.flows.source,
             self.flows.destination,
-            experiment.routing.options,
+            options_of(self._policy, experiment.routing.options),
             experiment.seed,
             experiment.file.parent if experiment.file else None,
         )
@@ -293,7 +296,7 @@ class Simulation:
     def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
         snapshot = self._snapshots.of(self._feed.lasting_graph, self._table, self._load())
-        self._table, report = compute_table(self._policy, snapshot)
+        self._table, report = compute_table(self._policy, snapshot, self.experiment.routing.time_limit_s)
         if first and len(report.looping_flows):
             self._warn(
                 f'routing policy "{self._policy.name}" leads {len(report.looping_flows)} flows in a circle'

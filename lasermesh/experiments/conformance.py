@@ -69,6 +69,7 @@ class Trial:
     delay_s: dict[tuple, np.ndarray] = field(
         default_factory=dict
     )  # of each flow, by case and snapshot's place
+    difference: str | None = None  # where it answered otherwise when it was asked once more
     is_given_up: bool = False  # it took too long, and would again
     calls: int = 0
     slowest_call_s: float = 0.0
@@ -135,14 +136,16 @@ def check_policy(
     trials = [Trial(policy, options_of(policy, options or {}), time_limit_s) for policy in loaded]
     graphs = random_cases(seed)
     cases = graphs + [topology_case(load_topology(name), seed, warn) for name in topologies]
-    entries = []
-    for trial, given in zip(trials, policies, strict=True):
+    for trial in trials:
         for case in cases:
             _try_case(trial, case)
-        difference = _ask_again(trial)
-        if trial.answers and difference is None and fresh_process and isinstance(given, str):
-            difference = _ask_elsewhere(trial, {case.name for case in graphs}, seed)
-        entries.append(_entry(trial, difference))
+        trial.difference = _ask_again(trial)
+    if fresh_process:
+        by_name = [trial for trial, given in zip(trials, policies, strict=True) if isinstance(given, str)]
+        _ask_elsewhere(
+            [trial for trial in by_name if trial.answers and trial.difference is None], graphs, seed
+        )
+    entries = [_entry(trial) for trial in trials]
     pairs_compared = _add_delays(entries, trials, cases)
     return {
         "seed": seed,
@@ -195,44 +198,56 @@ def _ask_again(trial):
             table, _ = trial.ask(snapshot)
         except (UserError, RunFailed) as error:
             return f"{answer.case}: {error}"
-        if _hash_of(_arrays_of_table(table)) != _hash_of(_arrays_of_table(answer.table)):
+        if _hash_of_table(table) != _hash_of_table(answer.table):
             return f"{answer.case}, t = {snapshot.t_s:g} s: asked once more, it returns another table"
     return None
 
 
-def _ask_elsewhere(trial, random_names, seed):
-    """Where the policy answers otherwise in another process; None if nowhere."""
-    answers = [answer for answer in trial.answers if answer.case in random_names]
-    question = {"policy": trial.policy.name, "options": trial.options, "seed": seed}
-    question["time_limit_s"] = trial.time_limit_s
+def _ask_elsewhere(trials, graphs, seed):
+    """Note where policies answer otherwise in another process, in which sets are in another order."""
+    if not trials:
+        return
+    questions = [(trial.policy.name, trial.options, trial.time_limit_s) for trial in trials]
     done = subprocess.run(
         [sys.executable, "-c", "from lasermesh.experiments import conformance; conformance.tell_hashes()"],
-        input=json.dumps(question),
+        input=json.dumps({"seed": seed, "questions": questions}),
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONHASHSEED": HASH_SEED},
     )
     if done.returncode != 0:
-        return f"in a process of its own it fails: {done.stderr.strip().splitlines()[-1:]}"
-    hashes = json.loads(done.stdout.splitlines()[-1])  # what the policy prints comes before
+        for trial in trials:
+            trial.difference = f"in another process there is no answer: {done.stderr.strip()}"
+        return
+    names = {case.name for case in graphs}
+    told = json.loads(done.stdout.splitlines()[-1])  # what policies print comes before
+    for trial, hashes in zip(trials, told, strict=True):
+        answers = [answer for answer in trial.answers if answer.case in names]
+        trial.difference = _first_difference(answers, hashes)
+
+
+def _first_difference(answers, hashes):
+    """The first answer whose table has another hash; None if there is none."""
     for answer, found in zip(answers, hashes, strict=False):
-        if _hash_of(_arrays_of_table(answer.table)) != found:
-            t_s = answer.snapshot.t_s
-            return (
-                f"{answer.case}, t = {t_s:g} s: in another process it returns another table; are sets used?"
-            )
-    return (
-        None if len(hashes) == len(answers) else "in another process it does not answer for the same graphs"
-    )
+        if _hash_of_table(answer.table) != found:
+            where = f"{answer.case}, t = {answer.snapshot.t_s:g} s"
+            return f"{where}: in another process it returns another table; does the order of a set matter?"
+    if len(hashes) != len(answers):
+        return f"in another process it answers {len(hashes)} times, not {len(answers)}"
+    return None
 
 
 def tell_hashes():
-    """Print hashes of a policy's tables for the random graphs; the question comes from `_ask_elsewhere`."""
-    question = json.load(sys.stdin)
-    trial = Trial(load_policy(question["policy"]), question["options"], question["time_limit_s"])
-    for case in random_cases(question["seed"]):
-        _try_case(trial, case)
-    print(json.dumps([_hash_of(_arrays_of_table(answer.table)) for answer in trial.answers]))
+    """Print the hashes of policies' tables for the random graphs; `_ask_elsewhere` has this called."""
+    asked = json.load(sys.stdin)
+    cases = random_cases(asked["seed"])
+    told = []
+    for name, options, time_limit_s in asked["questions"]:
+        trial = Trial(load_policy(name), options, time_limit_s)
+        for case in cases:
+            _try_case(trial, case)
+        told.append([_hash_of_table(answer.table) for answer in trial.answers])
+    print("\n" + json.dumps(told))
 
 
 def _arrays_by_name(snapshot):
@@ -243,13 +258,14 @@ def _arrays_by_name(snapshot):
 
 def _arrays_of(snapshot):
     """All arrays that a policy gets to see, those of the previous table too."""
-    before = () if snapshot.previous is None else _arrays_of_table(snapshot.previous)
+    table = snapshot.previous
+    before = () if table is None else (table.link, table.label_of_flow, table.next_label)
     return [*_arrays_by_name(snapshot).values(), *before]
 
 
-def _arrays_of_table(table):
-    """What is compared of a table."""
-    return table.link, table.label_of_flow, table.next_label
+def _hash_of_table(table):
+    """A hash of what is compared of a table."""
+    return _hash_of((table.link, table.label_of_flow, table.next_label))
 
 
 def _hash_of(arrays):
@@ -265,14 +281,14 @@ def _hash_of(arrays):
 # -- what came of it -----------------------------------------------------------------------------------
 
 
-def _entry(trial, difference):
+def _entry(trial):
     """What is said of one policy, its stretch aside."""
     declared = trial.policy.declaration
     checks = [
         _table_check(trial),
         _promise_check(trial, "loop-free", declared.loop_free, Declaration(loop_free=True)),
         _promise_check(trial, "complete", declared.complete, Declaration(complete=True, loop_free=False)),
-        _check("deterministic", trial, difference),
+        _check("deterministic", trial, trial.difference),
         _check("read-only", trial, trial.written[0] if trial.written else None),
     ]
     return {

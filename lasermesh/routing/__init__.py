@@ -6,9 +6,11 @@ from lasermesh.routing.policies import POLICIES, answer_of, compute_table, load_
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
 from lasermesh.routing.trees import Trees, trees_towards
+from lasermesh.scenario.fields import REQUIRED
 
 __all__ = [
     "POLICIES",
+    "REQUIRED",
     "ForwardingTable",
     "Option",
     "Policy",

@@ -46,7 +46,7 @@ def read_options(policy: Policy, given, place) -> dict:
     options = {}
     for key, option in declared.items():
         value = option.default
-        if key in given:
+        if given.get(key) is not None:  # None: a default that was filled in before
             value = kind_of(option).read(given[key], place.at(key))
         elif value is REQUIRED:
             place.at(key).report(f"missing; the policy {policy.name} needs it: {kind_of(option).words()}")

@@ -9,7 +9,7 @@ from lasermesh.routing import table_kernels
 from lasermesh.routing.snapshot import Snapshot, for_kernels
 from lasermesh.units import NONE
 
-MOST_LABELS = 1 << 17
+MOST_LABELS = 1 << 24
 """A packet of the engine has no room for more (`LABEL_MASK`)."""
 
 

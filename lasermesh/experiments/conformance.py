@@ -27,7 +27,7 @@ from lasermesh.routing import (
     options_of,
 )
 from lasermesh.routing.declaring import Declaration
-from lasermesh.routing.policies import TIME_LIMIT_S
+from lasermesh.routing.policies import TIME_LIMIT_S, as_policy
 from lasermesh.routing.promises import broken_promise
 from lasermesh.routing.time_limit import TimeIsUp
 from lasermesh.scenario import load_topology
@@ -131,11 +131,12 @@ def check_policy(
     UserError
         If there is no such policy, option or topology.
     """
-    loaded = [load_policy(each) if isinstance(each, str) else each for each in policies]
-    loaded = [p if isinstance(p, Policy) else Policy(getattr(p, "__name__", repr(p)), p) for p in loaded]
+    loaded = [as_policy(each) for each in policies]
     trials = [Trial(policy, options_of(policy, options or {}), time_limit_s) for policy in loaded]
     graphs = random_cases(seed)
-    cases = graphs + [topology_case(load_topology(name), seed, warn) for name in topologies]
+    topologies = list(dict.fromkeys(topologies))
+    over_time = [topology_case(load_topology(name), seed, warn) for name in topologies]
+    cases = graphs + [case._replace(name=name) for case, name in zip(over_time, topologies, strict=True)]
     for trial in trials:
         for case in cases:
             _try_case(trial, case)
@@ -149,7 +150,7 @@ def check_policy(
     pairs_compared = _add_delays(entries, trials, cases)
     return {
         "seed": seed,
-        "topologies": list(topologies),
+        "topologies": topologies,
         "cases": len(cases),
         "conforms": all(entry["conforms"] for entry in entries),
         "pairs_compared": pairs_compared,

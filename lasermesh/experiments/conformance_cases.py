@@ -63,7 +63,7 @@ def topology_case(topology, seed: int = 0, warn=lambda message: None) -> Case:
     everything = np.arange(len(ephemeris.names))
     between_sites = _some_pairs(sites, MOST_PAIRS * 3 // 4, rng)
     others = _some_pairs(everything, MOST_PAIRS - len(between_sites), rng)
-    flows = np.array(sorted({*between_sites, *others}))
+    flows = np.array(sorted({*between_sites, *others}), dtype=np.int32).reshape(-1, 2)
     links = link_engine(topology, ephemeris, None, warn)
     maker = SnapshotMaker(topology, ephemeris, flows[:, 0], flows[:, 1], seed=seed)
     snapshots = [maker.of(links.graph_at(t_s)) for t_s in INSTANTS_S]

@@ -164,7 +164,7 @@ def compute_table(
         If a name was given and there is no such policy; or raised by the policy, for options or files that
         it cannot use.
     """
-    policy = _as_policy(policy)
+    policy = as_policy(policy)
     table, report = answer_of(policy, snapshot, time_limit_s)
     broken = broken_promise(policy.declaration, snapshot, table, report)
     if broken is not None:
@@ -176,7 +176,7 @@ def answer_of(
     policy, snapshot: Snapshot, time_limit_s: float = TIME_LIMIT_S
 ) -> tuple[ForwardingTable, TableReport]:
     """As `compute_table`, but whatever the policy declares, loops and dead ends are counted only."""
-    policy = _as_policy(policy)
+    policy = as_policy(policy)
     complain = complaint_of(policy.name, snapshot)
     is_limited = POLICIES.get(policy.name) is not policy.function
     seen = snapshot.read_only()
@@ -197,8 +197,8 @@ def answer_of(
     return table, survey(table, snapshot, policy.name, complain)
 
 
-def _as_policy(policy):
-    """A Policy, by its name or of a plain function."""
+def as_policy(policy):
+    """A Policy: itself, by its name, or of a plain function."""
     if isinstance(policy, str):
         return load_policy(policy)
     if isinstance(policy, Policy):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.contacts.intervals import light_times_s
-from lasermesh.errors import RunFailed, UserError
+from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import memory
 from lasermesh.experiments.applications import application_entries, flow_list
 from lasermesh.experiments.contact_log import ContactLog
@@ -148,7 +148,7 @@ class Simulation:
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
-        self._stop_asked = self._closing = False
+        self._stop_asked = self._closing = self._in_policy = False
         topology = experiment.topology
         self.flows = flows_of_experiment(experiment)
         self._policy = policy or load_policy(
@@ -223,6 +223,8 @@ class Simulation:
                 try:
                     self._simulate(folder)
                     status = "complete" if self.engine.clock_ps >= self._end_ps else "interrupted"
+                except Interrupted:  # while a policy was at work
+                    status = "interrupted"
                 except (RunFailed, UserError) as error:  # the user's files may go wrong hours into a run
                     failure, status = error, "failed"
                 except BaseException:
@@ -296,7 +298,12 @@ class Simulation:
     def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
         snapshot = self._snapshots.of(self._feed.lasting_graph, self._table, self._load())
-        self._table, report = compute_table(self._policy, snapshot, self.experiment.routing.time_limit_s)
+        self._in_policy = True
+        try:
+            limit_s = self.experiment.routing.time_limit_s
+            self._table, report = compute_table(self._policy, snapshot, limit_s)
+        finally:
+            self._in_policy = False
         if first and len(report.looping_flows):
             self._warn(
                 f'routing policy "{self._policy.name}" leads {len(report.looping_flows)} flows in a circle'
@@ -443,7 +450,10 @@ class Simulation:
 
     @contextlib.contextmanager
     def _ctrl_c_noted(self):
-        """Have Ctrl-C end the run at the next slice, a second one at once; while it is kept, none does."""
+        """Have Ctrl-C end the run at the next slice, a second one at once; while it is kept, none does.
+
+        A policy at work, which may never return, is left at once.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -453,6 +463,8 @@ class Simulation:
             if self._stop_asked and not self._closing:
                 raise KeyboardInterrupt
             self._stop_asked = True
+            if self._in_policy:
+                raise Interrupted
 
         signal.signal(signal.SIGINT, note)
         try:

@@ -87,6 +87,13 @@ def test_circles_of_a_policy_that_is_not_loop_free_are_run_and_told(world, tmp_p
     assert done.summary["flows"][0]["dropped"]["hop_limit"] > 0
 
 
+def test_ctrl_c_leaves_a_policy_that_hangs_and_keeps_what_was_computed(world, tmp_path):
+    ctrl_c = "import os, signal; os.kill(os.getpid(), signal.SIGINT); exec('while True: pass')"
+    (tmp_path / "mine.py").write_text(GOES_WRONG.format(wrong=ctrl_c, declared=""))
+    done = world(plan_text=PLAN, more='[routing]\npolicy = "mine.py:mine"\n')
+    assert (done.summary["status"], done.summary["simulated_s"]) == ("interrupted", 2.0)
+
+
 WITH_OPTIONS = """
 from lasermesh.routing import POLICIES, Option, declare
 

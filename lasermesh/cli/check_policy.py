@@ -46,8 +46,7 @@ def command(ctx, policies, topologies, options, seed, time_limit_s, as_json):
 
     \b
     Example:
-      lasermesh check-policy fewest-hops
-      lasermesh check-policy shortest-delay fewest-hops --seed 1 --json
+      lasermesh check-policy shortest-delay fewest-hops --seed 1
     """
     if options and len(policies) > 1:
         raise click.UsageError("--option goes with one POLICY; give several of them without")

@@ -1,14 +1,15 @@
 """A function that may take so long and no longer: a user's policy may never return."""
 
-import contextlib
+import _thread
 import ctypes
 import signal
+import sys
 import threading
 import time
 
 # A policy that swallows the exception is told again and again, so that a loop around its `except` ends too.
 _TELL_AGAIN_S = 0.1
-_SOONEST_S = 1e-6  # of a timer; none is a timer that is off
+_SOONEST_S = 1e-6  # of a timer, which 0 would turn off; and of a look at what another thread does
 
 
 class TimeIsUp(BaseException):
@@ -31,32 +32,28 @@ def call_within(limit_s, function, *arguments):
     """
     began_s = time.monotonic()
     has_alarm = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    with _alarm(limit_s) if has_alarm else _watcher(limit_s):
-        result = function(*arguments)
+    result = (_call_with_alarm if has_alarm else _call_watched)(limit_s, function, arguments)
     if time.monotonic() - began_s >= limit_s:
         raise TimeIsUp
     return result
 
 
-@contextlib.contextmanager
-def _alarm(limit_s):
-    """TimeIsUp by SIGALRM after so long."""
-    armed = True
+def _call_with_alarm(limit_s, function, arguments):
+    """The function's result, or TimeIsUp by SIGALRM."""
+    armed, here = True, sys._getframe()
 
     def tell(number, frame):
-        if armed:
+        if armed and frame is not here:  # what is raised in here could leave the timer on
             raise TimeIsUp
 
     began_s = time.monotonic()
     left_s, again_s = signal.getitimer(signal.ITIMER_REAL)
     handler_before = signal.signal(signal.SIGALRM, tell)
     try:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, limit_s, _TELL_AGAIN_S)
-            yield
-        finally:
-            armed = False
+        signal.setitimer(signal.ITIMER_REAL, limit_s, _TELL_AGAIN_S)
+        return function(*arguments)
     finally:
+        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, handler_before)
         if left_s:
@@ -64,30 +61,36 @@ def _alarm(limit_s):
             signal.setitimer(signal.ITIMER_REAL, left_s, again_s)
 
 
-@contextlib.contextmanager
-def _watcher(limit_s):
-    """TimeIsUp set from another thread after so long."""
+def _call_watched(limit_s, function, arguments):
+    """The function's result, or TimeIsUp set from another thread.
+
+    Such an exception may come anywhere in this thread, in the midst of Python code that holds a lock: so only
+    what is one step of the interpreter is used here, no Event and no Thread.join.
+    """
     thread = ctypes.c_ulong(threading.get_ident())
-    over, lock = threading.Event(), threading.Lock()
+    is_over = has_ended = False
+    wake = threading.Lock()
+    wake.acquire()
 
     def watch():
+        nonlocal has_ended
         wait_s = limit_s
-        while not over.wait(wait_s):
-            with lock:
-                if not over.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeIsUp))
+        while not wake.acquire(timeout=wait_s) and not is_over:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeIsUp))
             wait_s = _TELL_AGAIN_S
+        has_ended = True
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    _thread.start_new_thread(watch, ())
     try:
-        try:
-            yield
-        finally:
-            with lock:
-                over.set()
+        return function(*arguments)
     finally:
-        over.set()
-        watcher.join()
-        # What was set and has not yet been raised would be raised in the caller.
+        while not has_ended:
+            try:
+                is_over = True
+                if wake.locked():
+                    wake.release()
+                time.sleep(_SOONEST_S)
+            except TimeIsUp:  # one that was under way
+                continue
+        # What was set last and has not yet been raised would be raised in the caller.
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)

@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _API = {
     "check": "lasermesh.experiments.checking",
     "compare": "lasermesh.experiments.comparing",
+    "check_policy": "lasermesh.experiments.conformance",
     "explain": "lasermesh.experiments.explaining",
     "find_contacts": "lasermesh.experiments.contacts",
     "graph": "lasermesh.experiments.graphs",

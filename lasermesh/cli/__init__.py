@@ -23,13 +23,20 @@ COMMANDS = {
     "explain": "Why there is or is no link between two nodes at an instant.",
     "topologies": "List the shipped topologies, experiments and sites, or print one.",
     "check": "Check a topology or experiment file and report every problem.",
+    "policies": "List the routing policies, or show the options of one.",
+    "check-policy": "Try out routing policies on many networks and compare their paths.",
     "docs": "Read the documentation: the list of topics, or one of them.",
     "bench": "Measure how fast this machine runs lasermesh.",
     "completion": "Print the script that completes commands in your shell.",
 }
-"""Name of each command and its one line of help; command NAME is `command` in lasermesh/cli/NAME.py."""
+"""Name of each command and its one line of help; it is `command` in lasermesh/cli/NAME.py, with _ for -."""
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def _module_of(name):
+    """The module of a command."""
+    return f"lasermesh.cli.{name.replace('-', '_')}"
 
 
 class LazyGroup(click.Group):
@@ -37,13 +44,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx):
         """Names of the commands whose module exists, in the order of the overview."""
-        return [name for name in COMMANDS if importlib.util.find_spec(f"lasermesh.cli.{name}")]
+        return [name for name in COMMANDS if importlib.util.find_spec(_module_of(name))]
 
     def get_command(self, ctx, cmd_name):
         """The command called `cmd_name`, None where there is none."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        return importlib.import_module(f"lasermesh.cli.{cmd_name}").command
+        return importlib.import_module(_module_of(cmd_name)).command
 
     def resolve_command(self, ctx, args):
         """Find the command that the arguments name; an unknown one is refused with the nearest name."""

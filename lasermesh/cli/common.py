@@ -49,6 +49,21 @@ def load_and_warn(topology, sets):
     return loaded
 
 
+def _options(texts):
+    """The options of a policy, by key, from what stands behind each --option."""
+    options = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals and value):
+            raise click.BadParameter(f"must be KEY=VALUE (got {json.dumps(text)})")
+        if key in options:
+            raise click.BadParameter(f"{key} is given twice")
+        from lasermesh.scenario.options import value_of
+
+        options[key] = value_of(value)
+    return options
+
+
 def print_table(rows):
     """Print rows of strings on stdout, columns aligned to the left and two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -99,6 +114,14 @@ set_option = click.option(
     multiple=True,
     metavar="PATH=VALUE",
     help="Change one value of the file, e.g. topology.step_s=0.1; may be repeated.",
+)
+option_option = click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=lambda ctx, param, texts: _options(texts),
+    help="An option of the routing policy; may be repeated. `lasermesh policies` lists them.",
 )
 warm_up_option = click.option(
     "--warm-up",

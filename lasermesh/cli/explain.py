@@ -6,6 +6,7 @@ from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
     load_and_warn,
+    option_option,
     print_json,
     print_memory,
     print_table,
@@ -34,10 +35,11 @@ from lasermesh.cli.common import (
 @click.option(
     "--alternatives", default=3, metavar="K", help="How many other paths to tell, the best ones (3)."
 )
+@option_option
 @warm_up_option
 @set_option
 @json_option
-def command(topology, first, second, at, every, route, policy, alternatives, warm_up, sets, as_json):
+def command(topology, first, second, at, every, route, policy, alternatives, options, warm_up, sets, as_json):
     """Why there is or is no link between two nodes at an instant, and why this route.
 
     Shows the geometry, each condition with its limit, the terminals of both, and which rule made the link or
@@ -56,7 +58,7 @@ def command(topology, first, second, at, every, route, policy, alternatives, war
         raise click.UsageError("give B or --all, not both")
     if not every and second is None:
         raise click.UsageError("give the names of two nodes, A and B, or A and --all")
-    if every and (route or policy is not None):
+    if every and (route or policy is not None or options):
         raise click.UsageError("a route needs two nodes, A and B, not --all")
     from lasermesh.experiments.explaining import describe_link, explain, explain_all, list_candidates
     from lasermesh.experiments.route_explaining import describe_route
@@ -69,7 +71,7 @@ def command(topology, first, second, at, every, route, policy, alternatives, war
             policy = "shortest-delay"
         elif route is None:
             route = True
-        result = explain(loaded, first, second, at, warm_up, warn, route, policy, alternatives)
+        result = explain(loaded, first, second, at, warm_up, warn, route, policy, alternatives, options)
     if as_json:
         print_json(result)
         return

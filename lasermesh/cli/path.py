@@ -6,6 +6,7 @@ from lasermesh.cli.common import (
     TOPOLOGY,
     json_option,
     load_and_warn,
+    option_option,
     print_json,
     print_memory,
     print_table,
@@ -33,18 +34,31 @@ from lasermesh.cli.common import (
     "--policy",
     default="shortest-delay",
     metavar="P",
-    help="shortest-delay, fewest-hops, or a function of yours as file.py:function.",
+    help="Name of a policy (`lasermesh policies`), or a function of yours as file.py:function.",
 )
 @click.option(
     "--every-change",
     is_flag=True,
     help="Instead of samples, the instants within DURATION at which a path changes, and why.",
 )
+@option_option
 @warm_up_option
 @set_option
 @json_option
 def command(
-    topology, from_name, to_name, pairs, start, duration, step, policy, every_change, warm_up, sets, as_json
+    topology,
+    from_name,
+    to_name,
+    pairs,
+    start,
+    duration,
+    step,
+    policy,
+    every_change,
+    options,
+    warm_up,
+    sets,
+    as_json,
 ):
     """Path, round-trip time and hops between two nodes over time.
 
@@ -78,7 +92,7 @@ def command(
         from lasermesh.experiments.path_changes import path_changes as find
     else:
         find = paths
-    result = find(loaded, names, start, duration, step, policy, warn, warm_up)
+    result = find(loaded, names, start, duration, step, policy, warn, warm_up, options)
     if pairs is not None:
         if as_json:
             print_json(result)

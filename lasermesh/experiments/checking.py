@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from lasermesh.errors import UserError
 from lasermesh.experiments.left_out import failures_of, skipped_of, warn_of_failures
+from lasermesh.experiments.policy_of import PolicyReader
 from lasermesh.scenario import Experiment, Problem, ScenarioError, load
-from lasermesh.scenario.positions import line_numbers
 from lasermesh.scenario.sources import display_name
 
 _MOST_SATELLITES_NAMED = 10
@@ -45,14 +45,12 @@ def check(name: str, sets=()) -> CheckReport:
         Changes to the file, each `PATH=VALUE`.
     """
     try:
-        scenario = load(name, sets)
+        scenario = load(name, sets, PolicyReader())
     except ScenarioError as error:
         return CheckReport(error.name, tuple(error.problems))
     is_experiment = isinstance(scenario, Experiment)
     topology = scenario.topology if is_experiment else scenario
     problems, warnings, skipped = [], list(scenario.warnings), skipped_of(topology)
-    if is_experiment:
-        _check_policy(scenario, sets, problems)
     crowded = _groups_to_count(topology)
     # Patterns always propagate: for one grid on them, neither orbits nor contacts need be compiled.
     if crowded or any(group.element_sets for group in topology.satellites):
@@ -117,23 +115,3 @@ def _check_terminals(topology, groups, ephemeris, warnings):
                 f'grid links outnumber the terminals of satellites of "{group.name}", which have {count}: '
                 f"{', '.join(named)}{more}"
             )
-
-
-def _check_policy(experiment, sets, problems):
-    """Add what keeps the routing policy from being loaded."""
-    from lasermesh.routing import load_policy
-
-    policy = experiment.routing.policy
-    try:
-        load_policy(policy, experiment.file.parent)
-    except UserError as error:
-        file, line = display_name(experiment.file), _line_of_policy(experiment.file)
-        for option in sets:
-            if option.partition("=")[0].strip() == "routing.policy":
-                file, line = f"--set {option}", None
-        problems.append(Problem(file, line, "routing.policy", policy, str(error)))
-
-
-def _line_of_policy(file):
-    """Where an experiment file names its policy; None if it does not."""
-    return line_numbers(file.read_text(encoding="utf-8-sig")).get(("routing", "policy"))

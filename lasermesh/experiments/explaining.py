@@ -32,6 +32,7 @@ def explain(
     route: bool | None = False,
     policy: str | Policy = "shortest-delay",
     alternatives: int = 3,
+    options=None,
 ) -> dict:
     """What stands for and against a link between two nodes at `at_s` seconds since the topology's epoch.
 
@@ -50,6 +51,8 @@ def explain(
         Whose route.
     alternatives : int
         How many other paths to tell.
+    options : mapping, optional
+        Of the policy.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def explain(
     verdict = scene.links.explain(*rows, at_s)
     told = scene.entry(*rows, verdict) | {"route": None}
     if route or (route is None and not verdict.up):
-        told["route"] = route_between(scene, rows, policy, alternatives, warn)
+        told["route"] = route_between(scene, rows, policy, alternatives, warn, options)
     warn_of_failures(scene.ephemeris, warn)
     return scene.heading() | told
 

@@ -31,12 +31,13 @@ def path_changes(
     policy: str | Policy = "shortest-delay",
     warn=lambda message: None,
     warm_up_s: float | None = None,
+    options=None,
 ) -> dict:
     """The path of each pair of nodes from `start_s` on, and every change of it before `start_s + duration_s`.
 
     Parameters
     ----------
-    topology, pairs, start_s, policy, warn, warm_up_s
+    topology, pairs, start_s, policy, warn, warm_up_s, options
         As for `paths`.
     duration_s : float
         More than 0.
@@ -68,7 +69,7 @@ def path_changes(
         raise UserError(f"every change within a duration of {duration_s:g} s; it must be more than 0 s")
     times_s = sample_times(start_s, duration_s, topology.step_s if step_s is None else step_s)
     ephemeris = build_ephemeris(topology)
-    finder = PathFinder(topology, ephemeris, rows_of_pairs(topology, pairs), policy, warn)
+    finder = PathFinder(topology, ephemeris, rows_of_pairs(topology, pairs), policy, warn, options)
     links = link_engine(topology, ephemeris, warm_up_s, warn)
     histories = _Histories(finder, ephemeris.names)
     watch = _Watch(topology, links, finder, histories)

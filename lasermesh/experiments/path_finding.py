@@ -6,7 +6,15 @@ import numpy as np
 
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.experiments.stretch import Baselines
-from lasermesh.routing import ForwardingTable, Policy, Snapshot, compute_table, follow_flows, load_policy
+from lasermesh.routing import (
+    ForwardingTable,
+    Policy,
+    Snapshot,
+    compute_table,
+    follow_flows,
+    load_policy,
+    options_of,
+)
 from lasermesh.routing.table import Routes
 
 
@@ -35,14 +43,25 @@ class PathFinder:
     policy : str or Policy
     warn : function of one str
         Told of circles in the policy's table.
+    options : mapping, optional
+        What would stand in `[routing.options]`; those of the policy that are absent get their defaults.
+
+    Raises
+    ------
+    UserError
+        If there is no such policy, or it has no such options.
     """
 
-    def __init__(self, topology, ephemeris, ends, policy: str | Policy, warn=lambda message: None):
+    def __init__(
+        self, topology, ephemeris, ends, policy: str | Policy, warn=lambda message: None, options=None
+    ):
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
         self.ends = np.asarray(ends, dtype=np.int32).reshape(-1, 2)
         self.baselines = Baselines(ephemeris, self.ends)
         self._names = ephemeris.names
-        self._snapshots = SnapshotMaker(topology, ephemeris, self.ends[:, 0], self.ends[:, 1])
+        self._snapshots = SnapshotMaker(
+            topology, ephemeris, self.ends[:, 0], self.ends[:, 1], options_of(self.policy, options or {})
+        )
         self._warn = warn
 
     def find(self, graph, previous: ForwardingTable | None = None, quiet: bool = False) -> Found:

@@ -37,6 +37,7 @@ def paths(
     policy: str | Policy = "shortest-delay",
     warn=lambda message: None,
     warm_up_s: float | None = None,
+    options=None,
 ) -> dict:
     """The path of each pair of nodes at `start_s + k * step_s < start_s + duration_s`, at least once.
 
@@ -55,6 +56,8 @@ def paths(
         Called with what the user should know: circles in the policy's table, satellites left out.
     warm_up_s : float, optional
         Follow rules with a memory for so long before `start_s`, instead of from t = 0.
+    options : mapping, optional
+        Those of the policy.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def paths(
     step_s = topology.step_s if step_s is None else step_s
     times_s = sample_times(start_s, duration_s, step_s)
     ephemeris = build_ephemeris(topology)
-    finder = PathFinder(topology, ephemeris, rows_of_pairs(topology, pairs), policy, warn)
+    finder = PathFinder(topology, ephemeris, rows_of_pairs(topology, pairs), policy, warn, options)
     links = link_engine(topology, ephemeris, warm_up_s, warn)
     samples = [[] for _ in finder.ends]
     table = None

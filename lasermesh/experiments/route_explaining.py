@@ -19,7 +19,7 @@ _AHEAD_WITH_MEMORY_S = 60.0
 _SAME_MS = 1e-9  # paths whose delays differ by less are as long, but for the order of adding
 
 
-def route_between(scene, rows, policy, alternatives, warn) -> dict:
+def route_between(scene, rows, policy, alternatives, warn, options=None) -> dict:
     """The route of a policy between two nodes, its links, alternatives and the choices at its ends.
 
     Parameters
@@ -31,6 +31,8 @@ def route_between(scene, rows, policy, alternatives, warn) -> dict:
     alternatives : int
         How many other paths to tell, the best ones.
     warn : function of one str
+    options : mapping, optional
+        Of the policy.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def route_between(scene, rows, policy, alternatives, warn) -> dict:
     UserError, RunFailed
         As `compute_table`.
     """
-    finder = PathFinder(scene.topology, scene.ephemeris, [rows], policy, warn)
+    finder = PathFinder(scene.topology, scene.ephemeris, [rows], policy, warn, options)
     found = finder.find(scene.links.graph_at(scene.at_s))
     (sample,), (heading,) = finder.samples(found), finder.headings()
     sample.pop("t_s")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.contacts.intervals import light_times_s
-from lasermesh.errors import RunFailed, UserError
+from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import memory
 from lasermesh.experiments.applications import application_entries, flow_list
 from lasermesh.experiments.contact_log import ContactLog
@@ -25,6 +25,7 @@ from lasermesh.experiments.left_out import failures_of, skipped_by_reason
 from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
 from lasermesh.experiments.paths_taken import PathLog
+from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.experiments.queueing import Queues, processing_ps
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.snapshots import SnapshotMaker
@@ -34,8 +35,7 @@ from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, RunFolder, summarise
-from lasermesh.routing import compute_table, follow_flows, load_policy
-from lasermesh.scenario import load_experiment
+from lasermesh.routing import compute_table, follow_flows, load_policy, options_of
 from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
 from lasermesh.units import PS_PER_S, ps_from_s
@@ -113,12 +113,14 @@ def run(
     RunFailed
         If the run could not be finished; what was computed so far is kept with status `failed`.
     """
-    experiment = load_experiment(name, sets)
+    experiment, policy = load_with_policy(name, sets)
     if seed is not None:
         experiment = replace(experiment, seed=seed)
     for warning in experiment.warnings:
         warn(warning)
-    simulation = Simulation(experiment, threads or processors(), capture, on_progress, warn, warm_up_s)
+    simulation = Simulation(
+        experiment, threads or processors(), capture, on_progress, warn, warm_up_s, policy
+    )
     return simulation.run(output, force)
 
 
@@ -141,14 +143,15 @@ class Simulation:
         on_progress=None,
         warn=lambda message: None,
         warm_up_s=None,
+        policy=None,
     ):
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
-        self._stop_asked = self._closing = False
+        self._stop_asked = self._closing = self._in_policy = False
         topology = experiment.topology
         self.flows = flows_of_experiment(experiment)
-        self._policy = load_policy(
+        self._policy = policy or load_policy(
             experiment.routing.policy, experiment.file.parent if experiment.file else None
         )
         self._ephemeris = build_ephemeris(topology)
@@ -160,7 +163,7 @@ class Simulation:
             self._ephemeris,
             self.flows.source,
             self.flows.destination,
-            experiment.routing.options,
+            options_of(self._policy, experiment.routing.options),
             experiment.seed,
             experiment.file.parent if experiment.file else None,
         )
@@ -220,6 +223,8 @@ class Simulation:
                 try:
                     self._simulate(folder)
                     status = "complete" if self.engine.clock_ps >= self._end_ps else "interrupted"
+                except Interrupted:  # while a policy was at work
+                    status = "interrupted"
                 except (RunFailed, UserError) as error:  # the user's files may go wrong hours into a run
                     failure, status = error, "failed"
                 except BaseException:
@@ -293,7 +298,12 @@ class Simulation:
     def _route(self, start_s, start_ps, first):
         """A new forwarding table for every node, and the paths that it makes."""
         snapshot = self._snapshots.of(self._feed.lasting_graph, self._table, self._load())
-        self._table, report = compute_table(self._policy, snapshot)
+        self._in_policy = True
+        try:
+            limit_s = self.experiment.routing.time_limit_s
+            self._table, report = compute_table(self._policy, snapshot, limit_s)
+        finally:
+            self._in_policy = False
         if first and len(report.looping_flows):
             self._warn(
                 f'routing policy "{self._policy.name}" leads {len(report.looping_flows)} flows in a circle'
@@ -440,7 +450,10 @@ class Simulation:
 
     @contextlib.contextmanager
     def _ctrl_c_noted(self):
-        """Have Ctrl-C end the run at the next slice, a second one at once; while it is kept, none does."""
+        """Have Ctrl-C end the run at the next slice, a second one at once; while it is kept, none does.
+
+        A policy at work, which may never return, is left at once.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -450,6 +463,8 @@ class Simulation:
             if self._stop_asked and not self._closing:
                 raise KeyboardInterrupt
             self._stop_asked = True
+            if self._in_policy:
+                raise Interrupted
 
         signal.signal(signal.SIGINT, note)
         try:

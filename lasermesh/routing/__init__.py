@@ -2,13 +2,16 @@
 
 from lasermesh.routing.declaring import Option, Policy, declare
 from lasermesh.routing.label_keeping import LabelKeeper
-from lasermesh.routing.policies import POLICIES, compute_table, load_policy
+from lasermesh.routing.options import options_of, read_options
+from lasermesh.routing.policies import POLICIES, answer_of, compute_table, load_policy, policy_names
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
 from lasermesh.routing.trees import Trees, trees_towards
+from lasermesh.scenario.fields import REQUIRED
 
 __all__ = [
     "POLICIES",
+    "REQUIRED",
     "ForwardingTable",
     "LabelKeeper",
     "Option",
@@ -17,12 +20,16 @@ __all__ = [
     "Snapshot",
     "TableReport",
     "Trees",
+    "answer_of",
     "compute_table",
     "declare",
     "follow",
     "follow_flows",
     "grid_of",
     "load_policy",
+    "options_of",
+    "policy_names",
+    "read_options",
     "transit_of",
     "trees_towards",
 ]

@@ -17,7 +17,7 @@ class Option(NamedTuple):
     """One key of `[routing.options]`."""
 
     kind: type  # int, float, bool or str
-    default: Any  # None: none, and whoever leaves it out must be able to
+    default: Any  # None: none; REQUIRED (of scenario.fields): it must be given
     help: str
     low: float | None = None
     high: float | None = None
@@ -25,7 +25,7 @@ class Option(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """What a policy promises; the conformance suite and, for what is loop-free, every run hold it to that."""
+    """What a policy promises; the conformance suite and every run hold it to that."""
 
     complete: bool = False  # every flow arrives that has a path through nodes with transit
     loop_free: bool = True  # no choices, however combined, lead to a node twice with the same label
@@ -69,7 +69,17 @@ def declare(
         The paper or the definition.
     options : mapping of str to Option, optional
         The keys that may stand in `[routing.options]`; None: any.
+
+    Raises
+    ------
+    TypeError
+        If an option is no `Option` of one of the four kinds.
     """
+    for name, option in (options or {}).items():
+        if not isinstance(option, Option) or option.kind not in (int, float, bool, str):
+            raise TypeError(
+                f'option "{name}" must be an Option of kind int, float, bool or str (got {option!r})'
+            )
     declared = Declaration(
         complete, loop_free, source, None if options is None else MappingProxyType(dict(options))
     )

@@ -11,11 +11,15 @@ import numpy as np
 
 from lasermesh.errors import Interrupted, UserError
 from lasermesh.routing.declaring import Policy, declare
+from lasermesh.routing.promises import broken_promise
 from lasermesh.routing.snapshot import Snapshot
 from lasermesh.routing.table import ForwardingTable, TableReport, as_table, check_links, complaint_of, survey
+from lasermesh.routing.time_limit import TimeIsUp, call_within
 from lasermesh.routing.trees import trees_towards
 
 ENTRY_POINT_GROUP = "lasermesh.routing"
+TIME_LIMIT_S = 60.0
+"""Longest call of a policy that is not built in, where nobody says otherwise."""
 
 
 @declare(complete=True, source="E. W. Dijkstra, Numerische Mathematik 1, 1959, at every step", options={})
@@ -58,19 +62,34 @@ def load_policy(name: str, folder: str | Path | None = None) -> Policy:
     path, colon, function = name.rpartition(":")
     if colon and path.endswith(".py"):
         return _load_function(name, Path(folder or ".") / path, function)
-    installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    installed = _installed()
     if name in installed:
-        try:
-            function = installed[name].load()
-        except (Exception, SystemExit) as error:
-            raise UserError(
-                f'routing policy "{name}": {installed[name].value} cannot be loaded: {error}'
-            ) from error
-        return Policy(name, function)
-    known = sorted({*POLICIES, *installed})
+        return _load_installed(installed[name])
+    known = policy_names()
     near = difflib.get_close_matches(name, known, 1)
     hint = f'did you mean "{near[0]}"?' if near else _choice(known)
     raise UserError(f'unknown routing policy "{name}"; {hint}')
+
+
+def policy_names() -> list[str]:
+    """Names of the policies built in and of those that installed packages register, in order."""
+    return sorted({*POLICIES, *_installed()})
+
+
+def _installed():
+    """The entry points of installed packages by the name of their policy."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _load_installed(entry):
+    """The policy of an installed package."""
+    try:
+        function = entry.load()
+    except (Exception, SystemExit) as error:
+        raise UserError(f'routing policy "{entry.name}": {entry.value} cannot be loaded: {error}') from error
+    if not callable(function):
+        raise UserError(f'routing policy "{entry.name}": {entry.value} is no function')
+    return Policy(entry.name, function)
 
 
 def _choice(names):
@@ -114,14 +133,19 @@ def _say(error, path):
     return f"{where}{type(error).__name__}: {error}"
 
 
-def compute_table(policy, snapshot: Snapshot) -> tuple[ForwardingTable, TableReport]:
-    """What a policy answers for one snapshot, checked.
+def compute_table(
+    policy, snapshot: Snapshot, time_limit_s: float = TIME_LIMIT_S
+) -> tuple[ForwardingTable, TableReport]:
+    """What a policy answers for one snapshot, checked, and held to what the policy declares.
 
     Parameters
     ----------
     policy : Policy, str or callable
         As `load_policy` returns or takes it, or a plain function. It sees the snapshot read-only.
     snapshot : Snapshot
+    time_limit_s : float
+        Longest wall-clock time of the call. Policies that are built in may take as long as they do, since
+        their first call compiles kernels.
 
     Returns
     -------
@@ -133,21 +157,50 @@ def compute_table(policy, snapshot: Snapshot) -> tuple[ForwardingTable, TableRep
     Raises
     ------
     RunFailed
-        If the policy raises, or its answer is no table for this snapshot; the message names both.
+        If the policy raises or takes too long, its answer is no table for this snapshot, has a loop though
+        the policy counts as loop-free, or loses a flow that has a path though it is declared complete. The
+        message names the policy, the instant, and where there is one the node or the pair of nodes.
     UserError
-        If a name was given and there is no such policy.
+        If a name was given and there is no such policy; or raised by the policy, for options or files that
+        it cannot use.
     """
-    if isinstance(policy, str):
-        policy = load_policy(policy)
-    elif not isinstance(policy, Policy):
-        policy = Policy(getattr(policy, "__name__", repr(policy)), policy)
+    policy = as_policy(policy)
+    table, report = answer_of(policy, snapshot, time_limit_s)
+    broken = broken_promise(policy.declaration, snapshot, table, report)
+    if broken is not None:
+        complaint_of(policy.name, snapshot)(broken.message)
+    return table, report
+
+
+def answer_of(
+    policy, snapshot: Snapshot, time_limit_s: float = TIME_LIMIT_S
+) -> tuple[ForwardingTable, TableReport]:
+    """As `compute_table`, but whatever the policy declares, loops and dead ends are counted only."""
+    policy = as_policy(policy)
     complain = complaint_of(policy.name, snapshot)
+    is_limited = POLICIES.get(policy.name) is not policy.function
+    seen = snapshot.read_only()
     try:
-        result = policy(snapshot.read_only())
-    except Interrupted:
+        result = call_within(time_limit_s, policy, seen) if is_limited else policy(seen)
+    except TimeIsUp as error:
+        if not is_limited:
+            raise  # the time of the policy that called this one
+        complain(
+            f"took longer than {time_limit_s:g} s; [routing] time_limit_s says how long it may take", error
+        )
+    except (Interrupted, KeyboardInterrupt, UserError):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a policy must not end the program
         complain(f"raised an error: {_say(error, policy.file)}", error)
     table = as_table(result, snapshot, complain)
     check_links(table, snapshot, complain)
     return table, survey(table, snapshot, policy.name, complain)
+
+
+def as_policy(policy):
+    """A Policy: itself, by its name, or of a plain function."""
+    if isinstance(policy, str):
+        return load_policy(policy)
+    if isinstance(policy, Policy):
+        return policy
+    return Policy(getattr(policy, "__name__", repr(policy)), policy)

@@ -9,6 +9,9 @@ from lasermesh.routing import table_kernels
 from lasermesh.routing.snapshot import Snapshot, for_kernels
 from lasermesh.units import NONE
 
+MOST_LABELS = 1 << 24
+"""A packet of the engine has no room for more (`LABEL_MASK`)."""
+
 
 class ForwardingTable(NamedTuple):
     """Where every node sends what carries a label."""
@@ -65,36 +68,54 @@ def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
             )
         result = ForwardingTable(result.reshape(*wanted, 1), snapshot.label_of_flow)
 
-    link = _int32(result.link, "link", complain)
+    def where(what, place):
+        """Words for a place in one of the arrays, the first of whose axes are flows or nodes."""
+        if len(place) == 0 or place[0] >= (snapshot.n_flows if what == "label_of_flow" else snapshot.n_nodes):
+            return ""  # the shape is wrong besides
+        if what == "label_of_flow":
+            return f" for {_flow_words(snapshot, place[0])}"
+        node = f' at node "{snapshot.names[place[0]]}"'
+        if what == "next_label" or len(place) < 2:
+            return node
+        return f"{node}, label {place[1]}{_destination_words(place[1], result.label_of_flow, snapshot)}"
+
+    link = _int32(result.link, "link", complain, where)
     if link.ndim != 3 or link.shape[0] != snapshot.n_nodes or link.shape[2] < 1:
         complain(
             f"returned a link array of shape {link.shape}; must be ({snapshot.n_nodes}, n_labels, n_choices)"
         )
     n_labels = link.shape[1]
-    label_of_flow = _int32(result.label_of_flow, "label_of_flow", complain)
+    if n_labels > MOST_LABELS:
+        complain(f"returned a table with {n_labels:,} labels; there may be at most {MOST_LABELS:,}")
+    label_of_flow = _int32(result.label_of_flow, "label_of_flow", complain, where)
     if label_of_flow.ndim != 2 or label_of_flow.shape[0] != snapshot.n_flows or label_of_flow.shape[1] < 1:
         complain(
             f"returned a label_of_flow array of shape {label_of_flow.shape}; "
             f"must be ({snapshot.n_flows}, n_paths)"
         )
-    _check_labels(label_of_flow, n_labels, "label_of_flow", complain)
-    if np.any((label_of_flow[:, :-1] == NONE) & (label_of_flow[:, 1:] != NONE)):
-        complain("leaves a path of label_of_flow empty but fills a later one; fill them from the left")
+    _check_labels(label_of_flow, n_labels, "label_of_flow", complain, where)
+    gaps = ((label_of_flow[:, :-1] == NONE) & (label_of_flow[:, 1:] != NONE)).any(axis=1)
+    if gaps.any():
+        flow = _flow_words(snapshot, int(np.argmax(gaps)))
+        complain(
+            f"leaves a path of label_of_flow empty but fills a later one for {flow}; fill them from the left"
+        )
     next_label = result.next_label
     if next_label is not None:
-        next_label = _int32(next_label, "next_label", complain)
+        next_label = _int32(next_label, "next_label", complain, where)
         if next_label.shape != link.shape[:2]:
             complain(f"returned a next_label array of shape {next_label.shape}; must be {link.shape[:2]}")
-        _check_labels(next_label, n_labels, "next_label", complain)
+        _check_labels(next_label, n_labels, "next_label", complain, where)
     return ForwardingTable(link, label_of_flow, next_label)
 
 
-def _int32(values, what, complain):
+def _int32(values, what, complain, where):
     """An int32 array in C order, or a complaint about values that are no integers."""
     if not isinstance(values, np.ndarray):
         complain(f"returned {what} as a {type(values).__name__}; must be an int32 array")
     if values.dtype.kind == "f" and np.isnan(values).any():
-        complain(f"returned a {what} array with NaN; write {NONE} for none, in an int32 array")
+        place = where(what, np.argwhere(np.isnan(values))[0])
+        complain(f"returned a {what} array with NaN{place}; write {NONE} for none, in an int32 array")
     if values.dtype.kind not in "iu":
         complain(f"returned a {what} array of dtype {values.dtype}; must be int32")
     if values.dtype != np.int32 and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
@@ -102,13 +123,34 @@ def _int32(values, what, complain):
     return np.require(values, dtype=np.int32, requirements=("C", "W"))
 
 
-def _check_labels(labels, n_labels, what, complain):
+def _check_labels(labels, n_labels, what, complain, where):
     """Complain about labels that the table does not have."""
     if labels.size and (labels.min() < NONE or labels.max() >= n_labels):
-        wrong = labels[(labels < NONE) | (labels >= n_labels)][0]
+        place = tuple(np.argwhere((labels < NONE) | (labels >= n_labels))[0])
         complain(
-            f"returned a {what} array with label {wrong}; labels are 0 to {n_labels - 1}, or {NONE} for none"
+            f"returned a {what} array with label {labels[place]}{where(what, place)}; "
+            f"labels are 0 to {n_labels - 1}, or {NONE} for none"
         )
+
+
+def _flow_words(snapshot, flow):
+    """Which flow an error is about."""
+    start, end = snapshot.names[snapshot.flow_from[flow]], snapshot.names[snapshot.flow_to[flow]]
+    return f'the flow from "{start}" to "{end}"'
+
+
+def _destination_words(label, label_of_flow, snapshot):
+    """The destination that a label stands for, in brackets; "" if labels stand for other things."""
+    if label < len(snapshot.destinations) and np.array_equal(label_of_flow, snapshot.label_of_flow):
+        return f' (towards "{snapshot.names[snapshot.destinations[label]]}")'
+    return ""
+
+
+def _label_words(label, table, snapshot):
+    """The destination that a label stands for, or a flow that enters with it; "" if there is neither."""
+    flows = np.flatnonzero((table.label_of_flow == label).any(axis=1))
+    flow = f" (of {_flow_words(snapshot, flows[0])})" if len(flows) else ""
+    return _destination_words(label, table.label_of_flow, snapshot) or flow
 
 
 def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
@@ -117,7 +159,7 @@ def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
     if place != NONE:
         node, label, choice = np.unravel_index(place, table.link.shape)
         link = int(table.link[node, label, choice])
-        where = f'at node "{snapshot.names[node]}", label {label}'
+        where = f'at node "{snapshot.names[node]}", label {label}{_label_words(label, table, snapshot)}'
         if link < NONE:
             complain(f"names link {link} {where}; link ids are not negative, {NONE} is none")
         if link == NONE:

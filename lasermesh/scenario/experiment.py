@@ -45,7 +45,12 @@ class Routing:
         None,
         help="How often tables are computed; a whole number of steps; absent: every step.",
     )
-    options: dict = key(Table(), {}, help="Passed to the policy as they are.")
+    time_limit_s: float = key(
+        Number(above=0.0, high=LONGEST_S, unit="s"),
+        60.0,
+        help="Longest wall-clock time of one call of a policy that is not built in.",
+    )
+    options: dict = key(Table(), {}, help="What the policy lets one set.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,14 +167,14 @@ def _range_words(low, high, above=None, below=None):
         return f" above {above}" + ("" if high is None else f" and at most {high}")
     if high is None:
         return "" if low is None else f" of at least {low}"
-    return f" from {low} to {high}"
+    return f" of at most {high}" if low is None else f" from {low} to {high}"
 
 
 @dataclass(frozen=True)
 class Integer(Kind):
     """A whole number; `true` is none."""
 
-    low: int
+    low: int | None
     high: int | None = None
     unit: str | None = None
 
@@ -185,7 +185,8 @@ class Integer(Kind):
         return "an integer" + _range_words(self.low, self.high)
 
     def fault(self, value):
-        if value < self.low or (self.high is not None and value > self.high):
+        too_low = self.low is not None and value < self.low
+        if too_low or (self.high is not None and value > self.high):
             return f"must be {self.words()} (got {shown(value)})"
         return None
 

@@ -36,19 +36,23 @@ def load_topology(name_or_path, sets=()):
     return _load(name_or_path, sets, "topology")
 
 
-def load_experiment(name_or_path, sets=()):
-    """An experiment with its topology; parameters and errors as for `load_topology`."""
-    return _load(name_or_path, sets, "experiment")
+def load_experiment(name_or_path, sets=(), read_policy=None):
+    """An experiment with its topology; parameters and errors as for `load_topology`.
+
+    What policies there are is not known here: `read_policy`, a function of `policy` and `options` of
+    `[routing]` and of the `Place` of that table, may report what is wrong, and returns the options to use.
+    """
+    return _load(name_or_path, sets, "experiment", read_policy)
 
 
-def load(name_or_path, sets=()):
-    """An `Experiment` or a `Topology`, whichever the file holds; otherwise as `load_topology`."""
-    return _load(name_or_path, sets, None)
+def load(name_or_path, sets=(), read_policy=None):
+    """An `Experiment` or a `Topology`, whichever the file holds; otherwise as `load_experiment`."""
+    return _load(name_or_path, sets, None, read_policy)
 
 
-def _load(name_or_path, sets, wanted):
+def _load(name_or_path, sets, wanted, read_policy=None):
     report = Report()
-    scenario = _read(name_or_path, sets, wanted, report)
+    scenario = _read(name_or_path, sets, wanted, report, read_policy)
     if report.problems:
         raise ScenarioError(_title(name_or_path), report.problems)
     return scenario
@@ -58,7 +62,7 @@ def _title(name_or_path):
     return display_name(name_or_path) if isinstance(name_or_path, Path) else name_or_path
 
 
-def _read(name_or_path, sets, wanted, report):
+def _read(name_or_path, sets, wanted, report, read_policy):
     """The scenario; None if a part could not be read, and to be used only if nothing was reported."""
     options = [option for text in sets if (option := parse_option(text, report)) is not None]
     try:
@@ -78,7 +82,7 @@ def _read(name_or_path, sets, wanted, report):
             apply_option(_below_topology(option), source)
         scenario = read_topology(source.data, Place(source), default_name).topology
     else:
-        scenario = _read_experiment(source, options, default_name)
+        scenario = _read_experiment(source, options, default_name, read_policy)
     if scenario is None:
         return None
     file = source.path
@@ -110,7 +114,7 @@ def _below_topology(option):
     return option._replace(path=option.path[1:]) if is_below else option
 
 
-def _read_experiment(source, options, default_name):
+def _read_experiment(source, options, default_name, read_policy):
     """The experiment in a source, with its topology from there or from a file of its own."""
     for_topology = [option for option in options if _below_topology(option) is not option]
     for option in options:
@@ -125,7 +129,7 @@ def _read_experiment(source, options, default_name):
             return _in_file(read_topology(value, place, name), source)
         return _outline_of_named(value, place, for_topology)
 
-    return read_experiment(source.data, Place(source), default_name, outline_of)
+    return read_experiment(source.data, Place(source), default_name, outline_of, read_policy)
 
 
 def _outline_of_named(name, place, options):

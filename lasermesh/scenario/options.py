@@ -31,11 +31,12 @@ def parse_option(text, report):
         return None
     steps = _STEP.finditer(path_text.strip())
     path = tuple(int(step[2]) if step[2] else step[3] or step[1] for step in steps)
-    return Option(shown_text, path, _value(value_text.strip()))
+    return Option(shown_text, path, value_of(value_text))
 
 
-def _value(text):
-    """A TOML value; what is none is taken as text, so that quotes can be left out."""
+def value_of(text):
+    """The TOML value in a text; what is none is taken as text, so that quotes can be left out."""
+    text = text.strip()
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

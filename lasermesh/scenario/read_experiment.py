@@ -14,11 +14,12 @@ MOST_NAMED = 5
 WHOLE_STEPS_TOLERANCE = 1e-9  # relative; 0.3 / 0.1 is not 3 in floating point
 
 
-def read_experiment(table, place, default_name, outline_of):
+def read_experiment(table, place, default_name, outline_of, read_policy=None):
     """An experiment, or None if a part of it could not be read.
 
     It is to be used only if nothing was reported. `outline_of` gives the `Outline` (None if there is no such
     topology) for the value of the key `topology`, its place, and the name to use if it has none.
+    `read_policy` is that of `load_experiment`.
     """
     values = read_table((Experiment,), table, place)
     if values["name"] is None:
@@ -27,7 +28,7 @@ def read_experiment(table, place, default_name, outline_of):
     if values["topology"] is not BAD:
         outline = outline_of(values["topology"], place.at("topology"), default_name)
     values["topology"] = outline.topology if outline else None
-    values["routing"] = _read_routing(values["routing"], place.at("routing"), outline)
+    values["routing"] = _read_routing(values["routing"], place.at("routing"), outline, read_policy)
     values["packets"] = _read_packets(values["packets"], place.at("packets"))
     _check_times(values["start_s"], values["duration_s"], place)
     names = outline.names if outline else None
@@ -45,10 +46,12 @@ def read_experiment(table, place, default_name, outline_of):
     return Experiment(**values, expanded_flows=mark_traced(expanded, values["observe"]))
 
 
-def _read_routing(table, place, outline):
-    if table is BAD or isinstance(table, Routing):
-        return table
-    values = read_table((Routing,), table, place)
+def _read_routing(table, place, outline, read_policy):
+    if table is BAD:
+        return BAD
+    values = read_table((Routing,), {} if isinstance(table, Routing) else table, place)
+    if read_policy is not None and BAD not in (values["policy"], values["options"]):
+        values["options"] = read_policy(values["policy"], values["options"], place)
     interval_s = values["interval_s"]
     if interval_s not in (BAD, None) and outline and outline.step_s is not BAD:
         steps = interval_s / outline.step_s

@@ -37,7 +37,7 @@ def read_table(classes, table, place, variant=None):
     meant = set()
     for name, value in table.items():
         if name not in keys:
-            message, known = _unknown_key(name, value, keys, later_keys(*classes))
+            message, known = unknown_key(name, value, keys, later_keys(*classes))
             place.at(name).report(message, value)
             meant.add(known)
     # A key that was meant by a misspelt one is not reported as missing too.
@@ -96,7 +96,7 @@ def read_tables(key_name, items, place):
     return tables
 
 
-def _unknown_key(name, value, keys, later):
+def unknown_key(name, value, keys, later=()):
     """What to say about a key that is not known, and the known one that was meant, if any."""
     if name in later:
         return "not yet supported", None

@@ -10,7 +10,7 @@ from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments.graphs import graph
 from lasermesh.experiments.paths import all_pairs, paths, read_pairs, row_of, sample_times
 from lasermesh.orbits import build_ephemeris
-from lasermesh.routing import Policy
+from lasermesh.routing import Policy, declare
 from lasermesh.scenario import ScenarioError, load_topology
 
 LIGHT_KM_PER_MS = 299.792458
@@ -284,6 +284,7 @@ def test_a_policy_cannot_shorten_the_round_trip_that_is_reported(planned):
 
 
 def test_a_policy_that_leads_in_a_circle_is_warned_of(planned):
+    @declare(loop_free=False)
     def circle(snapshot):
         link = np.full((snapshot.n_nodes, 1), -1)
         for start, end in (("a", "c"), ("c", "a")):

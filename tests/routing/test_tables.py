@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lasermesh.errors import RunFailed
-from lasermesh.routing import ForwardingTable, compute_table, follow, follow_flows
+from lasermesh.routing import ForwardingTable, answer_of, compute_table, follow, follow_flows
 from tests.reference import routing as reference
 
 # A line 0 - 1 - 2 - 3, both ways; link ids 10 to 15.
@@ -70,7 +70,7 @@ def test_the_array_of_a_wrong_dtype_is_named():
 def test_nan_is_refused_with_what_to_write_instead():
     answer = right_answer().astype(float)
     answer[0, 0] = np.nan
-    assert "returned a link array with NaN; write -1" in refusal(answer)
+    assert 'returned a link array with NaN at node "n0", label 0 (towards "n0"); write -1' in refusal(answer)
 
 
 def test_numbers_beyond_int32_are_refused():
@@ -81,8 +81,8 @@ def test_numbers_beyond_int32_are_refused():
 
 def test_links_that_a_node_cannot_use_are_refused():
     for wrong, words in [
-        (16, 'names link 16 at node "n1", label 1, which is down'),
-        (3, 'names link 3 at node "n1", label 1, which is down'),
+        (16, 'names link 16 at node "n1", label 1 (towards "n3"), which is down'),
+        (3, 'names link 3 at node "n1", label 1 (towards "n3"), which is down'),
         (12, 'which starts elsewhere: it goes from "n2" to "n3"'),
         (-2, "link ids are not negative"),
     ]:
@@ -100,19 +100,23 @@ def test_a_forwarding_table_is_checked_like_an_array():
     assert "returned a label_of_flow array of shape (2, 1); must be (3, n_paths)" in refusal(
         table_of(link, [[1], [0]])
     )
-    assert "label_of_flow array with label 2; labels are 0 to 1" in refusal(table_of(link, [[1], [2], [0]]))
+    wrong = 'label_of_flow array with label 2 for the flow from "n3" to "n0"; labels are 0 to 1'
+    assert wrong in refusal(table_of(link, [[1], [2], [0]]))
     assert "label_of_flow array with label -2" in refusal(table_of(link, [[1], [-2], [0]]))
-    assert "leaves a path of label_of_flow empty" in refusal(table_of(link, [[-1, 1], [0, 1], [1, -1]]))
+    gap = 'leaves a path of label_of_flow empty but fills a later one for the flow from "n0" to "n3"'
+    assert gap in refusal(table_of(link, [[-1, 1], [0, 1], [1, -1]]))
     assert "returned a next_label array of shape (1, 2); must be (4, 2)" in refusal(
         table_of(link, next_label=[[0, 0]])
     )
-    assert "next_label array with label 5" in refusal(table_of(link, next_label=[[0, 5]] * 4))
+    assert 'next_label array with label 5 at node "n0"' in refusal(table_of(link, next_label=[[0, 5]] * 4))
     assert "returned a link array of shape (3, 2, 1)" in refusal(table_of(link[:3]))
     assert "returned a link array of shape (4, 2, 0)" in refusal(
         ForwardingTable(np.zeros((4, 2, 0), int), np.zeros((3, 1), int))
     )
     gap = np.stack([np.full((4, 2), -1), right_answer()], axis=2)
-    assert 'leaves choice 0 at node "n0", label 1 empty but fills a later one' in refusal(table_of(gap))
+    assert 'leaves choice 0 at node "n0", label 1 (towards "n3") empty but fills a later one' in refusal(
+        table_of(gap)
+    )
 
 
 def test_a_path_through_a_node_without_transit_is_refused():
@@ -124,7 +128,7 @@ def test_loops_and_dead_ends_are_counted_by_flow():
     answer = right_answer()
     answer[2, 1] = 14  # 2 sends what is for 3 back to 1
     answer[1, 0] = -1  # and 1 does not know the way to 0
-    table, report = compute_table(lambda _: answer, line())
+    table, report = answer_of(lambda _: answer, line())
     assert report.looping_flows.tolist() == [0, 2]
     assert report.dead_end_flows.tolist() == [1]
     assert [follow(line(), table, flow) for flow in range(3)] == [[], [], []]
@@ -199,7 +203,7 @@ def test_loops_and_dead_ends_agree_with_following_every_choice():
             n_nodes, links, [pairs[pair] for pair in rng.integers(0, len(pairs), 4)]
         )
         answer = random_table(rng, snapshot)
-        table, report = compute_table(lambda _, answer=answer: answer, snapshot)
+        table, report = answer_of(lambda _, answer=answer: answer, snapshot)
         found = [reference.outcomes(snapshot, table, flow) for flow in range(4)]
         assert report.dead_end_flows.tolist() == [flow for flow in range(4) if "dead end" in found[flow]]
         assert report.looping_flows.tolist() == [flow for flow in range(4) if "loops" in found[flow]]

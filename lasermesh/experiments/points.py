@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import lasermesh
 from lasermesh.errors import UserError
+from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.results.json_text import to_json
-from lasermesh.routing import load_policy
-from lasermesh.scenario import Problem, ScenarioError, load_experiment
+from lasermesh.scenario import ScenarioError
 from lasermesh.scenario.options import parse_option
 from lasermesh.scenario.problems import Report, did_you_mean, shown
-from lasermesh.scenario.sources import display_name
 
 MOST_POINTS = 10_000
 """Of more, one comparison would take weeks; so many are a slip of the hand."""
@@ -224,27 +223,21 @@ def _check_seeds(seeds):
 
 def _check_all(name, grid, sets, on_checked, warn):
     """Load every combination: the first experiment and all fingerprints; ScenarioError if any is wrong."""
-    found, fingerprints, policies, first, title = {}, [], {}, None, str(name)
+    found, fingerprints, first, title = {}, [], None, str(name)
     varied = {f"--set {text}": axis.path for axis in grid.axes for text in axis.texts}
     for row in range(len(grid.combinations)):
         options = [*sets, *grid.texts(row)]
-        problems = []
         try:
-            experiment = load_experiment(name, options)
+            experiment, policy = load_with_policy(name, options)
             first = first or experiment
-            policy = _policy_of(experiment, policies)
-            if isinstance(policy, UserError):
-                problems = [_problem_of_policy(experiment, options, policy)]
-            else:
-                fingerprints.append(_fingerprint(experiment, policy))
+            fingerprints.append(_fingerprint(experiment, policy))
             for warning in experiment.warnings:
                 warn(warning)
         except ScenarioError as error:
-            title, problems = error.name, error.problems
-        for problem in problems:
-            axis = varied.get(problem.file)
-            key = axis or problem.file, problem.line, problem.key, problem.message
-            found.setdefault(key, []).append(problem)
+            title = error.name
+            for problem in error.problems:
+                key = varied.get(problem.file) or problem.file, problem.line, problem.key, problem.message
+                found.setdefault(key, []).append(problem)
         if on_checked is not None:
             on_checked(row + 1, len(grid.combinations))
     if found:
@@ -263,24 +256,6 @@ def _joined(problems, varied, grid):
         more = f" (in {len(problems):,} of {n:,} combinations)" if len(problems) < n else ""
         file = first.file
     return replace(first, file=file, message=first.message + more)
-
-
-def _policy_of(experiment, policies):
-    """The routing policy, or the error of one that cannot be loaded; each is loaded once, into `policies`."""
-    name = experiment.routing.policy
-    if name not in policies:
-        try:
-            policies[name] = load_policy(name, _folder_of(experiment))
-        except UserError as error:
-            policies[name] = error
-    return policies[name]
-
-
-def _problem_of_policy(experiment, options, error):
-    """What keeps a policy from being loaded, at the option or in the file that names it."""
-    given = [text for text in options if text.partition("=")[0].strip() == "routing.policy"]
-    place = f"--set {given[-1]}" if given else display_name(experiment.file)
-    return Problem(place, None, "routing.policy", experiment.routing.policy, str(error))
 
 
 def _folder_of(experiment):

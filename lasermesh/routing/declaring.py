@@ -79,3 +79,8 @@ def declare(
         return function
 
     return mark
+
+
+def options_of(snapshot: "Snapshot", options: Mapping[str, Option]) -> dict[str, Any]:
+    """What a snapshot says of each option, and the default of those it does not name."""
+    return {name: snapshot.options.get(name, option.default) for name, option in options.items()}

@@ -1,6 +1,7 @@
 """What policies choose, the slow and obvious way: networkx, dictionaries, and no labels."""
 
 import itertools
+import math
 
 import networkx
 
@@ -105,7 +106,8 @@ def nearest_neighbours(snapshot, destination, place):
     """The link to the neighbour nearest to the destination, or to what serves it: {row: link}."""
 
     def apart(a, b):
-        return float(sum((x - y) ** 2 for x, y in zip(place[a], place[b], strict=True)))
+        squared = float(sum((x - y) ** 2 for x, y in zip(place[a], place[b], strict=True)))
+        return math.inf if math.isnan(squared) else squared
 
     links = list(
         zip(snapshot.from_node.tolist(), snapshot.to_node.tolist(), snapshot.link.tolist(), strict=True)
@@ -121,7 +123,7 @@ def nearest_neighbours(snapshot, destination, place):
             (distance[b], link)
             for a, b, link in links
             if a == node and (snapshot.transit[b] or b == destination)
-            if distance[b] < distance[node] or not snapshot.transit[node]
+            if distance[b] < (distance[node] if snapshot.transit[node] else math.inf)
         ]
         if choices and node != destination:
             chosen[node] = min(choices)[1]

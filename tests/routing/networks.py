@@ -36,8 +36,8 @@ def _made(topology_name, n_sites):
     return SnapshotMaker, topology, ephemeris, ends, links
 
 
-def shipped(topology_name, t_s, n_sites=4, **more):
+def shipped(topology_name, t_s, n_sites=4, previous=None, **more):
     """A snapshot of a shipped topology, with flows between all pairs of its first sites."""
     maker, topology, ephemeris, ends, links = _made(topology_name, n_sites)
     flow_from, flow_to = np.array(ends).T
-    return maker(topology, ephemeris, flow_from, flow_to, **more).of(links.graph_at(t_s))
+    return maker(topology, ephemeris, flow_from, flow_to, **more).of(links.graph_at(t_s), previous)

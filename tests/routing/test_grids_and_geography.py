@@ -108,7 +108,8 @@ def test_the_grid_of_a_shipped_mesh_is_the_one_it_says():
     planes = plane_grid(shipped("walker-144", 0.0), 0)
     assert (planes.n_planes, planes.n_slots) == (12, 12)
     assert planes.joined.all()
-    assert planes.shift.tolist() == [0] * 11 + [7]  # the phasing factor comes together where the ring closes
+    # The nearest one is a slot behind in the next plane; where the ring closes, phasing factor 7 is added.
+    assert planes.shift.tolist() == [11] * 11 + [6]
 
 
 @pytest.mark.parametrize("metric", ["chord", "great-circle"])

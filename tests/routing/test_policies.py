@@ -73,15 +73,17 @@ def test_ten_lines_of_networkx_are_a_policy(tmp_path):
 
 
 def test_the_policies_built_in_are_found_by_name():
-    assert set(POLICIES) == {"shortest-delay", "fewest-hops"}
+    assert {"shortest-delay", "fewest-hops", "ecmp", "valiant", "explicit"} <= set(POLICIES)
     for name in POLICIES:
         assert load_policy(name).name == name
+        assert load_policy(name).declaration.source
+        assert load_policy(name).declaration.options is not None
 
 
 def test_an_unknown_policy_is_refused_with_the_nearest_name():
     with refused('unknown routing policy "shortest-dely"; did you mean "shortest-delay"?'):
         load_policy("shortest-dely")
-    choice = "; write one of fewest-hops, shortest-delay, or file.py:function for one of your own"
+    choice = f"; write one of {', '.join(sorted(POLICIES))}, or file.py:function for one of your own"
     with refused(f'unknown routing policy "xyz"{choice}'):
         load_policy("xyz")
     with refused(f"the name of the routing policy is empty{choice}"):

@@ -99,7 +99,7 @@ def _path_of(values, line, row_of):
             )
             sound = False
     for column, end, what in (("from", nodes[0], "first"), ("to", nodes[-1], "last")):
-        if values[column] != end:
+        if values[column] in row_of and end in row_of and values[column] != end:
             line.at("path").report(
                 f"its {what} node is {shown(end)}, but {column} is {shown(values[column])}"
             )

@@ -86,7 +86,7 @@ def two_ways(load=None, previous=None, both=True, **options):
 
 
 def sources_by_way(n_steps, **options):
-    """How many sources, each a tenth of a link's load, go by way of node 0; the other comes after ten steps."""
+    """How many sources, each a tenth of a link's load, go by node 0 in each step; node 1 comes after ten."""
     table, load, shares = None, None, []
     for step in range(n_steps):
         snapshot = two_ways(both=step >= 10, previous=table, **options)

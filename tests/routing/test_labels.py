@@ -1,5 +1,7 @@
 """Laying paths into labels: each flow gets its paths, whoever shares a label."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -22,19 +24,15 @@ def laid(snapshot, given, **more):
     pairs = pairs_of(snapshot)
     ends = list(zip(pairs.start.tolist(), pairs.end.tolist(), strict=True))
     given = sorted(given, key=lambda each: ends.index((each[0], each[-1])))
-    link_of = {
-        ends: link
-        for *ends, link in zip(
-            snapshot.from_node.tolist(), snapshot.to_node.tolist(), snapshot.link.tolist(), strict=True
-        )
-        for ends in [tuple(ends)]
-    }
+    hops = snapshot.from_node.tolist(), snapshot.to_node.tolist()
+    link_of = dict(zip(zip(*hops, strict=True), snapshot.link.tolist(), strict=True))
+    links = [[*(link_of[hop] for hop in itertools.pairwise(each)), -1] for each in given]
     paths = Paths(
         np.array([ends.index((each[0], each[-1])) for each in given]),
         np.cumsum([0] + [len(each) for each in given]),
-        np.array([node for each in given for node in each], dtype=np.int32),
-        np.array([link for each in given for link in [*(link_of[hop] for hop in zip(each[:-1], each[1:], strict=True)), -1]], dtype=np.int32),
-    )  # fmt: skip
+        np.concatenate(given).astype(np.int32),
+        np.concatenate(links).astype(np.int32),
+    )
     return lay_paths(snapshot, trees_towards(snapshot).link, pairs, paths, **more)
 
 

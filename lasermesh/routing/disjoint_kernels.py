@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel
+from lasermesh.compiled import hot_kernel, part_kernel
 from lasermesh.routing.search_kernels import reach, write_path
 from lasermesh.routing.tree_kernels import sink
 from lasermesh.units import NONE
@@ -31,7 +31,7 @@ class DisjointScratch(NamedTuple):
     place: np.ndarray  # int64 (n_nodes,)  of a node on the path in hand; NONE elsewhere
 
 
-@hot_kernel
+@part_kernel
 def find_one_more(links, left_s, start, end, visit, search, scratch):
     """Search the residual network; how many nodes were touched, negative if the end was not reached.
 
@@ -69,7 +69,7 @@ def find_one_more(links, left_s, start, end, visit, search, scratch):
     return -n_touched
 
 
-@hot_kernel
+@part_kernel
 def augment(links, start, end, n_crossed, search, scratch):
     """Add the path that was found to those that are there, links taken back removed; nodes crossed so far."""
     node = end
@@ -94,7 +94,7 @@ def augment(links, start, end, n_crossed, search, scratch):
     return n_crossed
 
 
-@hot_kernel
+@part_kernel
 def take_path(links, start, end, scratch, turn):
     """Take one path out of the links in use: the lowest row at each node, circles without length left out."""
     row_of, place = scratch.path[turn], scratch.place

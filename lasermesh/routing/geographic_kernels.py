@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel
+from lasermesh.compiled import hot_kernel, part_kernel
 
 
-@hot_kernel
+@part_kernel
 def fill_distances(destination, transit, is_ground, from_node, to_node, place, target, distance):
     """Squared distance of each node to what stands for the destination; negative at itself."""
     n_targets = 0

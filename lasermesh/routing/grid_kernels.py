@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel
+from lasermesh.compiled import hot_kernel, part_kernel
 from lasermesh.units import NONE
 
 FAR = 1 << 30
@@ -37,7 +37,7 @@ def fill_grid_hops(shift, joined, plane_first, to_planes, to_slots):
                 plane = (plane + direction) % n_planes
 
 
-@hot_kernel
+@part_kernel
 def link_between(first, to_node, link, node, onward):
     """The id of the link from one node to another; NONE if it is not up."""
     for row in range(first[node], first[node + 1]):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel
+from lasermesh.compiled import hot_kernel, part_kernel
 from lasermesh.routing.search_kernels import reach, write_path
 from lasermesh.routing.tree_kernels import sink
 from lasermesh.units import NONE
@@ -26,7 +26,7 @@ class LooplessScratch(NamedTuple):
     blocked: np.ndarray  # bool (n_nodes,)  nodes on the last one so far; False between pairs
 
 
-@hot_kernel
+@part_kernel
 def find_deviation(links, left_s, spur, end, behind_s, limit_s, hop, n_accepted, visit, search, scratch):
     """Search from a spur node, past blocked nodes and links taken; the delay of the whole path, inf if none.
 
@@ -60,7 +60,7 @@ def find_deviation(links, left_s, spur, end, behind_s, limit_s, hop, n_accepted,
     return np.inf
 
 
-@hot_kernel
+@part_kernel
 def keep_candidate(links, k, n_accepted, n_known, hop, spur, end, total_s, search, scratch):
     """Put a deviation among the candidates, for the worst if there are enough; how many paths are known."""
     place = n_known
@@ -88,7 +88,7 @@ def keep_candidate(links, k, n_accepted, n_known, hop, spur, end, total_s, searc
     return n_known
 
 
-@hot_kernel
+@part_kernel
 def look_for_deviations(links, left_s, end, k, n_accepted, n_known, visit, search, scratch):
     """All candidates that leave the path accepted last; how many paths are known, and the last visit."""
     last = n_accepted - 1
@@ -123,7 +123,7 @@ def look_for_deviations(links, left_s, end, k, n_accepted, n_known, visit, searc
     return n_known, visit
 
 
-@hot_kernel
+@part_kernel
 def accept_best(n_accepted, n_known, scratch):
     """Accept the shortest candidate, of equal ones the first in store: it changes places with the first."""
     best = n_accepted

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel
+from lasermesh.compiled import part_kernel
 from lasermesh.routing.tree_kernels import rise
 from lasermesh.units import NONE
 
@@ -45,7 +45,7 @@ class PathsOut(NamedTuple):
     count: np.ndarray  # int64 (3,)  paths written, the first pair that is still to do, searches made
 
 
-@hot_kernel
+@part_kernel
 def reach(search, visit, node, so_far_s, key_s, came_by, n_touched, size):
     """Note that a node can be reached, if that is news; how many are touched and in the heap then."""
     if search.seen[node] != visit:
@@ -67,7 +67,7 @@ def reach(search, visit, node, so_far_s, key_s, came_by, n_touched, size):
     return n_touched, size
 
 
-@hot_kernel
+@part_kernel
 def write_path(links, pair, row, length, out):
     """Append a path, given as rows of its links, to what was found."""
     count = out.count[0]

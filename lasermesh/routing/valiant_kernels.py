@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel
+from lasermesh.compiled import hot_kernel, part_kernel
 from lasermesh.random_kernels import WAY_POINT, draw
 
 
-@hot_kernel
+@part_kernel
 def mark_reached(transit, first, to_node, start, reached, queue):
     """The nodes that packets of a node can get to, over nodes that carry transit: bool (n_nodes,)."""
     reached[:] = False

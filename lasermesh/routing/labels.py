@@ -90,7 +90,7 @@ def lay_paths(
     )
     arguments = (order, column, first, node, link, end, tree_link)
     # Of the scratch, zeros that nobody has touched take no memory.
-    scratch = np.zeros((max(1, min(most_paths, most_levels - 1)), n_nodes), dtype=np.int64)
+    scratch = np.zeros((max(0, min(most_paths, most_levels - 1)), n_nodes), dtype=np.int64)
     if label_kernels.choose_levels(*arguments, scratch, level) == NONE:
         raise UserError(
             f"{len(paths.pair)} paths to {n_columns} destinations do not fit {most_levels} tables of "

@@ -7,7 +7,7 @@ import pytest
 
 from lasermesh.errors import UserError
 from lasermesh.packets.state import LABEL_MASK
-from lasermesh.routing import label_kernels, labels, trees_towards
+from lasermesh.routing import labels, trees_towards
 from lasermesh.routing.labels import Paths, lay_paths, pairs_of
 from tests.reference.policies import paths_of
 from tests.reference.routing import snapshot_of
@@ -86,11 +86,9 @@ def test_more_labels_than_a_table_may_have_are_refused_with_the_size(monkeypatch
     monkeypatch.setattr(labels, "MOST_ENTRIES", 8 * 2)
     snapshot = everybody(8, [(0, 7)])
     laid(snapshot, [(0, 1, 7)])
+    monkeypatch.setattr(labels, "MOST_ENTRIES", 8)
+    with pytest.raises(UserError, match="1 paths to 1 destinations do not fit 1 tables of 8 nodes"):
+        laid(snapshot, [(0, 1, 7)])
+    monkeypatch.setattr(labels, "MOST_ENTRIES", 8 * 2)
     with pytest.raises(UserError, match="2 paths to 1 destinations do not fit 2 tables of 8 nodes"):
         laid(snapshot, [(0, 1, 7), (0, 2, 7)])
-
-
-@pytest.mark.compiled_only
-def test_each_kernel_is_compiled_once():
-    for name in ("choose_levels", "fill_labels"):
-        assert len(getattr(label_kernels, name).signatures) <= 1

@@ -18,6 +18,7 @@ ON_OFF = np.uint64(9)
 FAULT = np.uint64(10)
 BIT_ERROR = np.uint64(11)
 SERVICE = np.uint64(12)
+WAY_POINT = np.uint64(13)
 
 # Coefficients of AS 241 from the highest power down.
 _AS241_A = (

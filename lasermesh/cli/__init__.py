@@ -20,7 +20,7 @@ COMMANDS = {
     "path": "Path, round-trip time and hops between two nodes over time.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",
-    "explain": "Why there is or is no link between two nodes at an instant.",
+    "explain": "Why there is or is no link between two nodes at an instant, and why this route.",
     "topologies": "List the shipped topologies, experiments and sites, or print one.",
     "check": "Check a topology or experiment file and report every problem.",
     "policies": "List the routing policies, or show the options of one.",

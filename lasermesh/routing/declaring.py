@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lasermesh.errors import UserError
+from lasermesh.scenario.fields import REQUIRED
+
 if TYPE_CHECKING:
     from lasermesh.routing.snapshot import Snapshot
     from lasermesh.routing.table import ForwardingTable
@@ -89,3 +92,20 @@ def declare(
         return function
 
     return mark
+
+
+def options_in(snapshot: "Snapshot", options: Mapping[str, Option]) -> dict[str, Any]:
+    """What a snapshot says of each option, and the default of those it does not name.
+
+    Runs and studies fill the defaults in; who calls a policy from another one may leave options out.
+
+    Raises
+    ------
+    UserError
+        If one is missing that has no default.
+    """
+    found = {name: snapshot.options.get(name, option.default) for name, option in options.items()}
+    for name, value in found.items():
+        if value is REQUIRED:
+            raise UserError(f"the option {name} is missing: {options[name].help}")
+    return found

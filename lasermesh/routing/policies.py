@@ -1,4 +1,4 @@
-"""Routing policies: the two built in, those of installed packages, and functions in a user's file."""
+"""Routing policies: those built in, those of installed packages, and functions in a user's file."""
 
 import difflib
 import importlib.util
@@ -10,12 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from lasermesh.errors import Interrupted, UserError
+from lasermesh.routing.churn import churn_averse
 from lasermesh.routing.declaring import Policy, declare
+from lasermesh.routing.ecmp import ecmp
+from lasermesh.routing.explicit import explicit
+from lasermesh.routing.geographic import greedy_geographic
+from lasermesh.routing.grid_routing import dimension_order
+from lasermesh.routing.load_aware import load_aware
+from lasermesh.routing.multipath import k_disjoint, k_shortest
 from lasermesh.routing.promises import broken_promise
 from lasermesh.routing.snapshot import Snapshot
 from lasermesh.routing.table import ForwardingTable, TableReport, as_table, check_links, complaint_of, survey
 from lasermesh.routing.time_limit import TimeIsUp, call_within
 from lasermesh.routing.trees import trees_towards
+from lasermesh.routing.valiant import valiant
 
 ENTRY_POINT_GROUP = "lasermesh.routing"
 TIME_LIMIT_S = 60.0
@@ -36,7 +44,19 @@ def fewest_hops(snapshot: Snapshot) -> ForwardingTable:
     return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow)
 
 
-POLICIES = {"shortest-delay": shortest_delay, "fewest-hops": fewest_hops}
+POLICIES = {
+    "shortest-delay": shortest_delay,
+    "fewest-hops": fewest_hops,
+    "ecmp": ecmp,
+    "k-disjoint": k_disjoint,
+    "k-shortest": k_shortest,
+    "churn-averse": churn_averse,
+    "load-aware": load_aware,
+    "valiant": valiant,
+    "greedy-geographic": greedy_geographic,
+    "dimension-order": dimension_order,
+    "explicit": explicit,
+}
 """The policies built in; installed packages add theirs through the entry-point group `lasermesh.routing`."""
 
 

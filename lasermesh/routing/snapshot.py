@@ -263,6 +263,11 @@ def grid_of(topology) -> np.ndarray:
     return grid
 
 
+def cost_in_hops(snapshot: Snapshot) -> Snapshot:
+    """The same snapshot with a delay of 1 on every link, so that the sum over a path counts its links."""
+    return replace(snapshot, delay_s=np.ones(snapshot.n_links))
+
+
 def for_kernels(*arrays) -> list[np.ndarray]:
     """The arrays, those that are read-only copied: numba would compile each kernel once more for them."""
     return [array if array.flags.writeable else array.copy() for array in arrays]

@@ -1,6 +1,6 @@
 """Forwarding tables: what a policy returns, the checks before it is used, and paths read from it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class ForwardingTable(NamedTuple):
     """int32 (n_flows, n_paths): labels a flow's packets enter with; paths from the left, NONE as above."""
     next_label: np.ndarray | None = None
     """int32 (n_nodes, n_labels): the label a packet leaves with; NONE keeps it. None: every label is kept."""
+    notes: Any = None
+    """What the policy wants to find again in `snapshot.previous.notes`; nobody else looks at it."""
 
 
 class TableReport(NamedTuple):
@@ -106,7 +108,7 @@ def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
         if next_label.shape != link.shape[:2]:
             complain(f"returned a next_label array of shape {next_label.shape}; must be {link.shape[:2]}")
         _check_labels(next_label, n_labels, "next_label", complain, where)
-    return ForwardingTable(link, label_of_flow, next_label)
+    return ForwardingTable(link, label_of_flow, next_label, result.notes)
 
 
 def _int32(values, what, complain, where):

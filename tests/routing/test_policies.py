@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.routing import (
     POLICIES,
+    REQUIRED,
     compute_table,
     follow,
     load_policy,
@@ -73,9 +75,22 @@ def test_ten_lines_of_networkx_are_a_policy(tmp_path):
 
 
 def test_the_policies_built_in_are_found_by_name():
-    assert {"shortest-delay", "fewest-hops"} <= set(POLICIES)
+    assert {"shortest-delay", "fewest-hops", "ecmp", "valiant", "explicit"} <= set(POLICIES)
     for name in POLICIES:
         assert load_policy(name).name == name
+        assert load_policy(name).declaration.source
+        assert load_policy(name).declaration.options is not None
+
+
+def test_the_documentation_names_every_policy_and_option_with_its_default():
+    text = (Path(policies.__file__).parents[1] / "docs" / "policies.md").read_text(encoding="utf-8")
+    for name in POLICIES:
+        declared = load_policy(name).declaration
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        assert row.split("|")[2].strip() == ("yes" if declared.complete else "no")
+        for option, (kind, default, *_) in declared.options.items():
+            shown = f'"{default}"' if kind is str else default
+            assert (f"`{option}`" if default is REQUIRED else f"`{option} = {shown}`") in row
 
 
 def test_an_unknown_policy_is_refused_with_the_nearest_name():

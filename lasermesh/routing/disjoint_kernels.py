@@ -38,7 +38,8 @@ def find_one_more(links, left_s, start, end, visit, search, scratch):
     A link whose other direction carries a path can only be used to take that path back.
     """
     potential_s = scratch.potential_s
-    n_touched, size = reach(search, visit, start, 0.0, 0.0, np.int64(NONE), 0, 0)
+    none = np.int64(0)
+    n_touched, size = reach(search, visit, start, 0.0, 0.0, np.int64(NONE), none, none)
     while size > 0:
         node = np.int64(search.heap_node[0])
         size -= 1

@@ -32,7 +32,9 @@ def find_deviation(links, left_s, spur, end, behind_s, limit_s, hop, n_accepted,
 
     Paths as long as `limit_s` are given up.
     """
-    n_touched, size = reach(search, visit, spur, behind_s, behind_s + left_s[spur], np.int64(NONE), 0, 0)
+    none = np.int64(0)
+    key_s = behind_s + left_s[spur]
+    n_touched, size = reach(search, visit, spur, behind_s, key_s, np.int64(NONE), none, none)
     while size > 0:
         node = np.int64(search.heap_node[0])
         if search.heap_key_s[0] >= limit_s:

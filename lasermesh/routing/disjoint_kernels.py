@@ -137,7 +137,7 @@ def find_disjoint_paths(links, start, end, column, k, search, scratch, out):
         left_s = links.left_s[column[pair]]
         source, destination = np.int64(start[pair]), np.int64(end[pair])
         n_found = 0
-        n_changed = n_crossed = 0
+        n_changed = n_crossed = np.int64(0)
         while n_found < k and left_s[source] < np.inf:
             out.count[2] += 1
             n_touched = find_one_more(links, left_s, source, destination, out.count[2], search, scratch)

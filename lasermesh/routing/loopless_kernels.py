@@ -170,8 +170,8 @@ def find_shortest_paths(links, tree_row, start, end, column, k, search, scratch,
         scratch.length[0] = length
         scratch.total_s[0] = left_s[start[pair]]
         scratch.deviates[0] = 0
-        n_accepted = 1
-        n_known = 1
+        n_accepted = np.int64(1)
+        n_known = np.int64(1)
         while n_accepted < k:
             n_known, visit = look_for_deviations(
                 links, left_s, destination, k, n_accepted, n_known, visit, search, scratch

@@ -4,6 +4,7 @@ from lasermesh.routing.declaring import Option, Policy, declare
 from lasermesh.routing.policies import POLICIES, compute_table, load_policy
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
+from lasermesh.routing.tree_memory import TreeMemory
 from lasermesh.routing.trees import Trees, trees_towards
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Routes",
     "Snapshot",
     "TableReport",
+    "TreeMemory",
     "Trees",
     "compute_table",
     "declare",

@@ -21,7 +21,7 @@ ENTRY_POINT_GROUP = "lasermesh.routing"
 @declare(complete=True, source="E. W. Dijkstra, Numerische Mathematik 1, 1959, at every step", options={})
 def shortest_delay(snapshot: Snapshot) -> ForwardingTable:
     """Least propagation delay; ties to the lowest link id."""
-    trees = trees_towards(snapshot)
+    trees = trees_towards(snapshot, with_delays=False)
     return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow)
 
 

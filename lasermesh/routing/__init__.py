@@ -1,5 +1,6 @@
 """Where a packet goes: policies on one snapshot of the network, and the forwarding tables they return."""
 
+from lasermesh.routing.changes import TableChanges, table_changes
 from lasermesh.routing.declaring import Option, Policy, declare
 from lasermesh.routing.policies import POLICIES, compute_table, load_policy
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
@@ -14,6 +15,7 @@ __all__ = [
     "Policy",
     "Routes",
     "Snapshot",
+    "TableChanges",
     "TableReport",
     "TreeMemory",
     "Trees",
@@ -23,6 +25,7 @@ __all__ = [
     "follow_flows",
     "grid_of",
     "load_policy",
+    "table_changes",
     "transit_of",
     "trees_towards",
 ]

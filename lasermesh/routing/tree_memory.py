@@ -86,6 +86,9 @@ class _KeptTrees:
         old = repair_kernels.OldLinks(old_delay_s, old_delay_s.view(np.int32))
         if remembers:
             repair_kernels.match_links(links, *self._before, old)
+        self._before = (
+            None  # in case of Ctrl-C: the rows below must never meet links that they do not belong to
+        )
         scratch = tree_scratch(n_workers, n_nodes, n_links, n_buckets)
         repair = repair_kernels.RepairScratch(
             np.empty((n_workers, LANES, n_nodes), dtype=np.int32),

@@ -40,7 +40,10 @@ HEAVY = {"scapy", "networkx", "pyarrow", "matplotlib", "scipy"}
 
 KERNELS_MAY_IMPORT = {"math", "typing", "numpy"}
 # Atomic loads and stores are not offered by numba; this one module builds them from LLVM instructions.
-KERNELS_MAY_ALSO_IMPORT = {"lasermesh.packets.sync_kernels": {"time", "llvmlite", "numba.core"}}
+KERNELS_MAY_ALSO_IMPORT = {
+    "lasermesh.packets.sync_kernels": {"time", "llvmlite", "numba.core"},
+    "lasermesh.routing.lane_kernels": {"llvmlite", "numba.core"},
+}
 
 ROOMS_OF_DOMAIN = {"orbits", "contacts", "routing", "traffic", "packets"}
 ONLY_AT_THE_EDGES = {"print", "open", "input"}

@@ -21,6 +21,7 @@ from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
+from lasermesh.experiments.forwarding import NextHopLog
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
 from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
@@ -197,6 +198,8 @@ class Simulation:
         self._link_log = LinkLog(
             self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
         )
+        self._next_hops = NextHopLog(self._links) if experiment.observe.next_hops else None
+        self._new_next_hops = None  # what the table just computed changes, not yet written
         self._table = None
         self._new_paths = None  # of a table that was just computed, not yet written
         self._step_s = None  # start of the step that is going on
@@ -212,7 +215,7 @@ class Simulation:
         self._begin_step(0)  # before there is a folder, as the first table shows whether the run can fit
         self._began = time.perf_counter()
         self._compile_s = self._began - began
-        observed = self._observation.tables
+        observed = [*self._observation.tables, *(["next_hops"] if self._next_hops is not None else [])]
         with RunFolder.create(experiment.name, self._names, output, force, observed=observed) as folder:
             if self._capture is not None:
                 start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
@@ -258,6 +261,8 @@ class Simulation:
             if self._new_paths is not None:
                 folder.paths.write(self._new_paths)
                 self._new_paths = None
+                if self._next_hops is not None:
+                    folder.next_hops.write(self._new_next_hops)
                 if self._feed.stops_at_start:
                     self._advance(ps_from_s(index * step_s) + 1, folder)
                     self._paths.begin_step(*self._lost())
@@ -308,6 +313,8 @@ class Simulation:
             self._warn(
                 f'routing policy "{self._policy.name}" leads {len(report.looping_flows)} flows in a circle'
             )
+        if self._next_hops is not None:
+            self._new_next_hops = self._next_hops.note(snapshot, self._table)
         routes = follow_flows(snapshot, self._table)
         if first:
             self._refuse_too_much(routes)

@@ -1,6 +1,6 @@
 """The snapshots of one topology that routing policies see."""
 
-from lasermesh.routing import Snapshot, grid_of, transit_of
+from lasermesh.routing import Snapshot, TreeMemory, grid_of, transit_of
 
 
 class SnapshotMaker:
@@ -30,6 +30,7 @@ class SnapshotMaker:
             "seed": seed,
             "folder": folder,
             "positions": lambda t_s: ephemeris.state_at(t_s)[0],
+            "memory": TreeMemory(),
         }
 
     def of(self, graph, previous=None, load=None) -> Snapshot:

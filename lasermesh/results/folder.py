@@ -33,6 +33,7 @@ _TEMPORARY_MANIFEST = "manifest.json.part"
 OBSERVED = {
     "packets": (tables.PACKETS, tables.packet_table),
     "queue": (tables.QUEUE, tables.queue_table),
+    "next_hops": (tables.NEXT_HOPS, tables.next_hop_table),
 }
 """Tables that a run has only if it was asked for them: columns, and what makes a table of a portion."""
 
@@ -62,8 +63,8 @@ class RunFolder:
         Where a capture goes, if there is one.
     links, paths, contacts : TableWriter
         Take `LinkIntervals`, `PathChanges` and `Contacts` in portions while the run goes on.
-    packets, queue : TableWriter or None
-        Take `PacketEvents` and `QueueLengths`, where the run observes these.
+    packets, queue, next_hops : TableWriter or None
+        Take `PacketEvents`, `QueueLengths` and `NextHopChanges`, where the run observes these.
 
     Notes
     -----
@@ -78,13 +79,13 @@ class RunFolder:
         self.contacts = tables.TableWriter(
             path / "contacts.parquet", tables.CONTACTS, tables.contact_table, node_names
         )
-        self.packets, self.queue = (
+        self.packets, self.queue, self.next_hops = (
             tables.TableWriter(path / f"{name}.parquet", *OBSERVED[name], node_names)
             if name in observed
             else None
             for name in OBSERVED
         )
-        written = self.links, self.paths, self.contacts, self.packets, self.queue
+        written = self.links, self.paths, self.contacts, self.packets, self.queue, self.next_hops
         self._writers = [table for table in written if table is not None]
         self._made_here = made_here
         self._open = True

@@ -72,6 +72,11 @@ class Run:
         """Table (pyarrow), one row per change of an observed queue; None if the run observed none."""
         return self._table_if_kept("queue")
 
+    @cached_property
+    def next_hops(self):
+        """Table (pyarrow), one row per change of a next hop; None if the run wrote none."""
+        return self._table_if_kept("next_hops")
+
     def _table_if_kept(self, name):
         return self._table(name) if f"{name}.parquet" in self.manifest["files"] else None
 

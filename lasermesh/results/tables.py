@@ -128,6 +128,19 @@ QUEUE = (
     Column("waiting_bytes", "int64", "bytes", "bytes that wait after the change"),
 )
 
+NEXT_HOPS = (
+    Column("t_s", "float64", "s", "instant that the table was computed for, since the topology's epoch"),
+    Column("in_force_s", "float64", "s", "from when on the node forwards by it, since the topology's epoch"),
+    Column("node", "string", "", "node that forwards"),
+    Column("label", "int32", "", "label that packets carry"),
+    Column("destination", "string", "", "node that the label stands for; null where it stands for none"),
+    Column("choice", "int32", "", "number of the choice among several, from 0"),
+    Column("link_before", "int32", "", "id of the link to take until then; null where there was none"),
+    Column("link_after", "int32", "", "id of the link to take from then on; null where there is none"),
+    Column("next_before", "string", "", "node at the end of link_before; null where there was none"),
+    Column("next_after", "string", "", "node at the end of link_after; null where there is none"),
+)
+
 
 def schema_of(columns):
     """Arrow schema of a table; unit and meaning stand in every field's metadata."""
@@ -209,8 +222,8 @@ def packet_table(events, node_names):
     """Table of `PacketEvents`."""
     import pyarrow as pa
 
-    link, cause = np.asarray(events.link), np.asarray(events.cause)
-    causes = pa.array(CAUSES, pa.string()).take(pa.array(cause, mask=cause == NONE))
+    link = np.asarray(events.link)
+    causes = _named_or_null(events.cause, CAUSES)
     return _table(
         PACKETS,
         [
@@ -233,6 +246,27 @@ def queue_table(lengths, node_names):
     )
 
 
+def next_hop_table(changes, node_names):
+    """Table of `NextHopChanges`."""
+    import pyarrow as pa
+
+    def link_or_null(link):
+        return pa.array(link, pa.int32(), mask=np.asarray(link) == NONE)
+
+    return _table(
+        NEXT_HOPS,
+        [
+            *(changes.t_s, changes.in_force_s, _named(changes.node, node_names), changes.label),
+            *(_named_or_null(changes.destination, node_names), changes.choice),
+            *(link_or_null(changes.link_before), link_or_null(changes.link_after)),
+            *(
+                _named_or_null(changes.next_before, node_names),
+                _named_or_null(changes.next_after, node_names),
+            ),
+        ],
+    )
+
+
 def _table(columns, arrays):
     """Table with these columns, arrays cast to their types."""
     import pyarrow as pa
@@ -250,6 +284,14 @@ def _named(rows, names):
     import pyarrow as pa
 
     return pa.array(names, pa.string()).take(pa.array(np.ascontiguousarray(rows)))
+
+
+def _named_or_null(rows, names):
+    """Strings by row number, null for NONE."""
+    import pyarrow as pa
+
+    rows = np.ascontiguousarray(rows)
+    return pa.array(names, pa.string()).take(pa.array(rows, mask=rows == NONE))
 
 
 class TableWriter:

@@ -1,11 +1,13 @@
 """Where a packet goes: policies on one snapshot of the network, and the forwarding tables they return."""
 
+from lasermesh.routing.changes import TableChanges, table_changes
 from lasermesh.routing.declaring import Option, Policy, declare
 from lasermesh.routing.label_keeping import LabelKeeper
 from lasermesh.routing.options import options_of, read_options
 from lasermesh.routing.policies import POLICIES, answer_of, compute_table, load_policy, policy_names
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
+from lasermesh.routing.tree_memory import TreeMemory
 from lasermesh.routing.trees import Trees, trees_towards
 from lasermesh.scenario.fields import REQUIRED
 
@@ -18,7 +20,9 @@ __all__ = [
     "Policy",
     "Routes",
     "Snapshot",
+    "TableChanges",
     "TableReport",
+    "TreeMemory",
     "Trees",
     "answer_of",
     "compute_table",
@@ -30,6 +34,7 @@ __all__ = [
     "options_of",
     "policy_names",
     "read_options",
+    "table_changes",
     "transit_of",
     "trees_towards",
 ]

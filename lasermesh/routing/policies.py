@@ -33,7 +33,7 @@ TIME_LIMIT_S = 60.0
 @declare(complete=True, source="E. W. Dijkstra, Numerische Mathematik 1, 1959, at every step", options={})
 def shortest_delay(snapshot: Snapshot) -> ForwardingTable:
     """Least propagation delay; ties to the lowest link id."""
-    trees = trees_towards(snapshot)
+    trees = trees_towards(snapshot, with_delays=False)
     return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow)
 
 

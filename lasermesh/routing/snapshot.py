@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import networkx
 
     from lasermesh.routing.table import ForwardingTable
+    from lasermesh.routing.tree_memory import TreeMemory
 
 LINK_KINDS = ("isl", "gsl")
 """What the numbers in `Snapshot.kind` mean."""
@@ -54,6 +55,7 @@ class Snapshot:
     seed: int = 0  # of everything random that a policy decides
     folder: Path | None = None  # what file names among the options are relative to
     positions: Callable[[float], np.ndarray] | None = None  # of the instant, see `position_m`
+    memory: "TreeMemory | None" = None  # of the trees of the snapshot before
 
     @classmethod
     def from_graph(
@@ -73,6 +75,7 @@ class Snapshot:
         seed=0,
         folder=None,
         positions=None,
+        memory=None,
     ) -> "Snapshot":
         """A snapshot of a link graph.
 
@@ -99,6 +102,8 @@ class Snapshot:
         folder : path, optional
         positions : function of t_s, optional
             Gives Earth-fixed positions in m, float64 (n_nodes, 3), nan for nodes that have none.
+        memory : TreeMemory, optional
+            That of the snapshots before: `trees_towards` repairs what it found for them.
 
         Raises
         ------
@@ -146,6 +151,7 @@ class Snapshot:
             seed=seed,
             folder=folder,
             positions=positions,
+            memory=memory,
         )
 
     def read_only(self) -> "Snapshot":

@@ -11,6 +11,8 @@ from lasermesh.units import NONE
 
 MOST_LABELS = 1 << 24
 """A packet of the engine has no room for more (`LABEL_MASK`)."""
+# From so many flows for each label on, it pays to remember from where all is well.
+FLOWS_WORTH_REMEMBERING = 4
 
 
 class ForwardingTable(NamedTuple):
@@ -157,6 +159,11 @@ def _label_words(label, table, snapshot):
 
 def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
     """Complain about the first entry that is no link of its node that is up, or that follows a gap."""
+    if table.link.shape[2] == 1:  # no gaps to look for
+        first, link_up = for_kernels(snapshot.first, snapshot.link)
+        entries = table.link.reshape(table.link.shape[:2])
+        if table_kernels.count_right_links(entries, first, link_up) == entries.size:
+            return
     place = table_kernels.find_wrong_link(table.link, snapshot.ends_of_link)
     if place != NONE:
         node, label, choice = np.unravel_index(place, table.link.shape)
@@ -183,7 +190,9 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
     trespass = np.full(2, NONE, dtype=np.int32)
     next_label, keeps_label = _next_label_array(table)
     transit, flow_from, flow_to = for_kernels(snapshot.transit, snapshot.flow_from, snapshot.flow_to)
-    n_states = snapshot.n_nodes * (1 if keeps_label else table.link.shape[1])
+    n_labels = table.link.shape[1]
+    n_states = snapshot.n_nodes * (1 if keeps_label else n_labels)
+    shared = table.label_of_flow.size > FLOWS_WORTH_REMEMBERING * n_labels
     table_kernels.survey_flows(
         table.link,
         table.label_of_flow,
@@ -196,6 +205,8 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
         np.zeros(n_states, dtype=np.int64),
         np.empty(n_states, dtype=np.int64),
         np.empty(n_states, dtype=np.int32),
+        np.empty(n_states, dtype=np.int64),
+        np.full((snapshot.n_nodes if shared else 0, n_labels), NONE, dtype=np.int32),
         dead_end,
         loops,
         trespass,

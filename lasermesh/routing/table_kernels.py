@@ -7,6 +7,25 @@ from lasermesh.units import NONE
 
 
 @kernel
+def count_right_links(link, first, link_up):
+    """How many entries of int32 (n_nodes, n_labels) are a link of their node or empty.
+
+    `link_up` has the ids that are up by sending node. Each entry is compared with each link of its node,
+    which takes half the time of looking up where its own starts.
+    """
+    n_right = 0
+    for node in range(len(link)):
+        of_node = link[node]
+        for label in range(len(of_node)):
+            n_right += of_node[label] == NONE
+        for row in range(first[node], first[node + 1]):
+            wanted = link_up[row]
+            for label in range(len(of_node)):
+                n_right += of_node[label] == wanted
+    return n_right
+
+
+@kernel
 def find_wrong_link(link, ends_of_link):
     """Place of the first entry that is no usable link of its node, or empty before a filled one, or NONE."""
     n_nodes, n_labels, n_choices = link.shape
@@ -44,6 +63,8 @@ def survey_flows(
     mark,
     stack,
     stack_choice,
+    visited,
+    good_for,
     dead_end,
     loops,
     trespass,
@@ -52,9 +73,11 @@ def survey_flows(
 
     A state is a node with a label, or a node alone where labels are kept. `mark` int64 (n_states,), zeros at
     the start, holds 2 * visit while a state is on the current path and 2 * visit + 1 once all that follows it
-    is known; `stack` and `stack_choice` have room for every state. `dead_end` and `loops`, bool (n_flows,),
-    come out true where some choices lead there; `trespass` becomes (flow, node) of the first path through a
-    node without transit.
+    is known; `stack`, `stack_choice` and `visited` have room for every state. `good_for` int32 (n_nodes,
+    n_labels), or without rows, NONE at the start, holds the destination to which all choices were found to
+    lead from there: many flows share most of their paths. `dead_end` and `loops`, bool (n_flows,), come out
+    true where some choices lead there; `trespass` becomes (flow, node) of the first path through a node
+    without transit.
     """
     n_labels, n_choices = link.shape[1], link.shape[2]
     visit = 0
@@ -66,6 +89,8 @@ def survey_flows(
                     dead_end[flow] = True
                 continue
             visit += 1
+            n_visited = 0
+            good = True
             state = np.int64(flow_from[flow])
             if not keeps_label:
                 state = state * n_labels + entered
@@ -80,11 +105,15 @@ def survey_flows(
                     node, label = state, entered
                 else:
                     node, label = state // n_labels, state % n_labels
+                if choice == 0:
+                    visited[n_visited] = state
+                    n_visited += 1
                 chosen = np.int32(NONE)
                 if node != flow_to[flow] and choice < n_choices:
                     chosen = link[node, label, choice]
                     if chosen == NONE and choice == 0:
                         dead_end[flow] = True
+                        good = False
                 if chosen == NONE:
                     mark[state] = 2 * visit + 1
                     depth -= 1
@@ -94,16 +123,24 @@ def survey_flows(
                 if onward != flow_to[flow] and not transit[onward] and trespass[0] == NONE:
                     trespass[0] = flow
                     trespass[1] = onward
-                state = onward
-                if not keeps_label:
-                    state = onward * n_labels + label_after(next_label, keeps_label, node, label)
+                label = label_after(next_label, keeps_label, node, label)
+                state = onward if keeps_label else onward * n_labels + label
+                if len(good_for) > 0 and good_for[onward, label] == flow_to[flow]:
+                    continue
                 if mark[state] == 2 * visit:
                     loops[flow] = True
+                    good = False
                 elif mark[state] < 2 * visit:
                     mark[state] = 2 * visit
                     stack[depth] = state
                     stack_choice[depth] = 0
                     depth += 1
+            if good and len(good_for) > 0:
+                for k in range(n_visited):
+                    if keeps_label:
+                        good_for[visited[k], entered] = flow_to[flow]
+                    else:
+                        good_for[visited[k] // n_labels, visited[k] % n_labels] = flow_to[flow]
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.compiled import hot_kernel, parallel_kernel, prange
+from lasermesh.compiled import hot_kernel, inline_kernel, parallel_kernel, prange
 from lasermesh.units import NONE
 
 
@@ -28,13 +28,13 @@ class TreeLinks(NamedTuple):
     first_in: np.ndarray  # uint64 (n_nodes + 1,)  links into node n: rows first_in[n] to first_in[n + 1]
     sender: np.ndarray  # uint32 (n_links,)  transit nodes only; rows from first_in[-1] on are not used
     delay_in_s: np.ndarray  # float64 (n_links,)  likewise
-    link_in: np.ndarray  # int32 (n_links,)  likewise, ids
+    row_in: np.ndarray  # int32 (n_links,)  likewise, the row by sender
 
 
 class TreeScratch(NamedTuple):
     """Work space of one worker."""
 
-    next_link: np.ndarray  # int32 (n_nodes,)
+    next_row: np.ndarray  # int32 (n_nodes,)  row of the link to take, by sender; NONE where there is none
     hops: np.ndarray  # int32 (n_nodes,)
     settled: np.ndarray  # bool (n_nodes,)
     bucket: np.ndarray  # uint32 (n_buckets,)  first entry of each bucket, 0 where it is empty
@@ -44,10 +44,26 @@ class TreeScratch(NamedTuple):
     entry_next: np.ndarray  # uint32 (n_links + 3,)  next entry of the same bucket, 0 after the last
     heap_key_s: np.ndarray  # float64 (n_nodes,)
     heap_place: np.ndarray  # int32 (n_nodes,)  where a node stands in the heap; NONE before it joins
+    order: np.ndarray  # int32 (n_nodes,)  nodes as buckets settled them: each after the one it sends to
+
+
+def tree_scratch(n_workers, n_nodes, n_links, n_buckets):
+    """A row of work space for each worker."""
+    return TreeScratch(
+        np.empty((n_workers, n_nodes), dtype=np.int32),
+        np.empty((n_workers, n_nodes), dtype=np.int32),
+        np.empty((n_workers, n_nodes), dtype=np.bool_),
+        np.empty((n_workers, n_buckets), dtype=np.uint32),
+        np.empty((n_workers, n_links + 3), dtype=np.uint32),
+        np.empty((n_workers, n_links + 3), dtype=np.uint32),
+        np.empty((n_workers, n_nodes)),
+        np.empty((n_workers, n_nodes), dtype=np.int32),
+        np.empty((n_workers, n_nodes), dtype=np.int32),
+    )
 
 
 @hot_kernel
-def fill_links_by_receiver(transit, first, to_node, delay_s, link, first_in, sender, delay_in_s, link_in):
+def fill_links_by_receiver(transit, first, to_node, delay_s, first_in, sender, delay_in_s, row_in):
     """Sort the links that transit nodes send by the node they reach (counting sort, order kept)."""
     n_nodes = len(transit)
     first_in[:] = 0
@@ -64,23 +80,29 @@ def fill_links_by_receiver(transit, first, to_node, delay_s, link, first_in, sen
                 first_in[to_node[row]] += 1
                 sender[place] = node
                 delay_in_s[place] = delay_s[row]
-                link_in[place] = link[row]
+                row_in[place] = row
     for node in range(n_nodes, 0, -1):  # each start has moved to the next one's place
         first_in[node] = first_in[node - 1]
     first_in[0] = 0
+
+
+@inline_kernel
+def comes_first(link, row, other):
+    """Whether of two links that lead equally far the first is to be taken; `other` may be NONE."""
+    return other == NONE or link[row] < link[other]
 
 
 @hot_kernel
 def grow_tree_by_buckets(links, destination, width_s, scratch, delay_s):
     """Delays of transit nodes to the destination and their outgoing links, nodes settled bucket by bucket.
 
-    No link is shorter than a bucket is wide, so everything in the lowest bucket is final, in any order.
-    The buckets form a ring that is longer than the longest link.
+    Returns how many nodes were settled. No link is shorter than a bucket is wide, so everything in the lowest
+    bucket is final, in any order. The buckets form a ring that is longer than the longest link.
     """
-    next_link, settled, bucket = scratch.next_link, scratch.settled, scratch.bucket
+    next_row, settled, bucket = scratch.next_row, scratch.settled, scratch.bucket
     entry_node, entry_next = scratch.entry_node, scratch.entry_next
     delay_s[:] = np.inf
-    next_link[:] = NONE
+    next_row[:] = NONE
     settled[:] = False
     bucket[:] = 0
     last = len(bucket) - 1  # a power of two less one
@@ -93,6 +115,7 @@ def grow_tree_by_buckets(links, destination, width_s, scratch, delay_s):
     n_entries = np.uint64(2)
     now = 0
     n_empty = 0
+    n_settled = 0
     while n_empty <= last:
         entry = bucket[now & last]
         bucket[now & last] = 0
@@ -105,6 +128,8 @@ def grow_tree_by_buckets(links, destination, width_s, scratch, delay_s):
             if settled[node]:  # it came nearer after this entry was made
                 continue
             settled[node] = True
+            scratch.order[n_settled] = node
+            n_settled += 1
             so_far_s = delay_s[node]
             for row in range(links.first_in[node], links.first_in[node + 1]):
                 # Nobody can foresee which links shorten a path: written without a branch for that, which is a
@@ -112,17 +137,18 @@ def grow_tree_by_buckets(links, destination, width_s, scratch, delay_s):
                 sender = links.sender[row]
                 known_s = delay_s[sender]
                 reached_s = so_far_s + links.delay_in_s[row]
-                if reached_s == known_s and links.link_in[row] < next_link[sender]:
-                    next_link[sender] = links.link_in[row]
+                if reached_s == known_s and comes_first(links.link, links.row_in[row], next_row[sender]):
+                    next_row[sender] = links.row_in[row]
                 shorter = reached_s < known_s
                 delay_s[sender] = reached_s if shorter else known_s
-                next_link[sender] = links.link_in[row] if shorter else next_link[sender]
+                next_row[sender] = links.row_in[row] if shorter else next_row[sender]
                 place = np.uint32(np.int64(reached_s * per_s) & last)
                 head = bucket[place]
                 entry_node[n_entries] = sender
                 entry_next[n_entries] = head
                 bucket[place] = np.uint32(n_entries) if shorter else head
                 n_entries += np.uint64(shorter)
+    return n_settled
 
 
 @hot_kernel
@@ -200,19 +226,19 @@ def choose_shortest_links(links, destination, scratch, delay_s):
     no other shortest link, and then towards one that has, over the fewest such links: following the lowest id
     alone could go round in a circle. (Nodes without transit are on nobody's way and need no such care.)
     """
-    next_link, found_in = scratch.next_link, scratch.hops
+    next_row, found_in = scratch.next_row, scratch.hops
     n_open = 0
     for node in range(len(links.transit)):
-        next_link[node] = NONE
+        next_row[node] = NONE
         found_in[node] = 0
         if not links.transit[node] or node == destination or delay_s[node] == np.inf:
             continue
         for row in range(links.first[node], links.first[node + 1]):
             onward_s = delay_s[links.to_node[row]]
             if onward_s < delay_s[node] and onward_s + links.delay_s[row] == delay_s[node]:
-                if next_link[node] == NONE or links.link[row] < next_link[node]:
-                    next_link[node] = links.link[row]
-        if next_link[node] == NONE:
+                if comes_first(links.link, np.int32(row), next_row[node]):
+                    next_row[node] = row
+        if next_row[node] == NONE:
             found_in[node] = NONE
             n_open += 1
     turn = 0
@@ -226,9 +252,9 @@ def choose_shortest_links(links, destination, scratch, delay_s):
                 if found_in[onward] == NONE or found_in[onward] >= turn:
                     continue
                 if delay_s[onward] + links.delay_s[row] == delay_s[node]:
-                    if next_link[node] == NONE or links.link[row] < next_link[node]:
-                        next_link[node] = links.link[row]
-            if next_link[node] != NONE:
+                    if comes_first(links.link, np.int32(row), next_row[node]):
+                        next_row[node] = row
+            if next_row[node] != NONE:
                 found_in[node] = turn
                 n_open -= 1
 
@@ -236,9 +262,9 @@ def choose_shortest_links(links, destination, scratch, delay_s):
 @hot_kernel
 def grow_tree_by_hops(links, destination, scratch, delay_s):
     """Hops of transit nodes to the destination, least delay over that many hops, and outgoing links."""
-    next_link, hops, queue = scratch.next_link, scratch.hops, scratch.entry_node
+    next_row, hops, queue = scratch.next_row, scratch.hops, scratch.entry_node
     delay_s[:] = np.inf
-    next_link[:] = NONE
+    next_row[:] = NONE
     hops[:] = NONE
     delay_s[destination] = 0.0
     hops[destination] = 0
@@ -256,16 +282,18 @@ def grow_tree_by_hops(links, destination, scratch, delay_s):
                 n_found += 1
             if hops[sender] == hops[node] + 1:
                 reached_s = delay_s[node] + links.delay_in_s[row]
-                tie = reached_s == delay_s[sender] and links.link_in[row] < next_link[sender]
+                tie = reached_s == delay_s[sender] and comes_first(
+                    links.link, links.row_in[row], next_row[sender]
+                )
                 if reached_s < delay_s[sender] or tie:
                     delay_s[sender] = reached_s
-                    next_link[sender] = links.link_in[row]
+                    next_row[sender] = links.row_in[row]
 
 
 @hot_kernel
 def add_nodes_without_transit(links, destination, by_hops, scratch, delay_s):
     """Delay and outgoing link of the nodes that only send their own packets, given those of all others."""
-    next_link, hops = scratch.next_link, scratch.hops
+    next_row, hops = scratch.next_row, scratch.hops
     for node in range(len(links.transit)):
         if links.transit[node] or node == destination:
             continue
@@ -277,14 +305,14 @@ def add_nodes_without_transit(links, destination, by_hops, scratch, delay_s):
             reached_s = delay_s[onward] + links.delay_s[row]
             if reached_s == np.inf:
                 continue
-            if by_hops and next_link[node] != NONE and hops[onward] != best_hops:
+            if by_hops and next_row[node] != NONE and hops[onward] != best_hops:
                 better = hops[onward] < best_hops
             else:
-                tie = reached_s == delay_s[node] and links.link[row] < next_link[node]
+                tie = reached_s == delay_s[node] and comes_first(links.link, np.int32(row), next_row[node])
                 better = reached_s < delay_s[node] or tie
             if better:
                 delay_s[node] = reached_s
-                next_link[node] = links.link[row]
+                next_row[node] = row
                 best_hops = hops[onward]
 
 
@@ -300,7 +328,8 @@ def fill_tree(links, destination, label, by_hops, width_s, scratch, next_link, d
         choose_shortest_links(links, destination, scratch, delay_s)
     add_nodes_without_transit(links, destination, by_hops, scratch, delay_s)
     for node in range(len(links.transit)):
-        next_link[node, label] = scratch.next_link[node]
+        row = scratch.next_row[node]
+        next_link[node, label] = NONE if row == NONE else links.link[row]
 
 
 @hot_kernel
@@ -309,7 +338,7 @@ def fill_trees_of_worker(
 ):
     """The trees of every `n_workers`-th destination from `worker` on; scratch has one row per worker."""
     mine = TreeScratch(
-        scratch.next_link[worker],
+        scratch.next_row[worker],
         scratch.hops[worker],
         scratch.settled[worker],
         scratch.bucket[worker],
@@ -317,6 +346,7 @@ def fill_trees_of_worker(
         scratch.entry_next[worker],
         scratch.heap_key_s[worker],
         scratch.heap_place[worker],
+        scratch.order[worker],
     )
     for label in range(worker, len(destinations), n_workers):
         fill_tree(links, destinations[label], label, by_hops, width_s, mine, next_link, delay_s[label])

@@ -26,14 +26,18 @@ class Trees(NamedTuple):
     delay_s: np.ndarray  # float64 (n_destinations, n_nodes)  inf where there is no path, and link is NONE
 
 
-def trees_towards(snapshot: Snapshot, by_hops: bool = False) -> Trees:
+def trees_towards(snapshot: Snapshot, by_hops: bool = False, with_delays: bool = True) -> Trees:
     """The best path from every node to every destination in use.
 
     Parameters
     ----------
     snapshot : Snapshot
+        If it has a `memory`, trees of least delay are repaired from the last ones towards the same
+        destinations where that is cheaper. The answer is the same to the last bit.
     by_hops : bool
         False: least delay. True: fewest hops, and of those the least delay.
+    with_delays : bool
+        False: only links are wanted, which is faster with a memory; `delay_s` may then be empty.
 
     Notes
     -----
@@ -43,11 +47,10 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False) -> Trees:
     1978), or with a heap where the lengths of links differ more than GREATEST_LENGTH_RATIO-fold.
     """
     n_nodes, n_links, n_labels = snapshot.n_nodes, snapshot.n_links, len(snapshot.destinations)
-    trees = Trees(np.empty((n_nodes, n_labels), dtype=np.int32), np.empty((n_labels, n_nodes)))
     first_in = np.empty(n_nodes + 1, dtype=np.int64)
     sender = np.empty(n_links, dtype=np.uint32)
     delay_in_s = np.empty(n_links)
-    link_in = np.empty(n_links, dtype=np.int32)
+    row_in = np.empty(n_links, dtype=np.int32)
     destinations, *by_sender = for_kernels(
         snapshot.destinations,
         snapshot.transit,
@@ -56,27 +59,26 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False) -> Trees:
         snapshot.delay_s,
         snapshot.link,
     )
-    tree_kernels.fill_links_by_receiver(*by_sender, first_in, sender, delay_in_s, link_in)
-    links = tree_kernels.TreeLinks(*by_sender, first_in.view(np.uint64), sender, delay_in_s, link_in)
+    tree_kernels.fill_links_by_receiver(*by_sender[:4], first_in, sender, delay_in_s, row_in)
+    links = tree_kernels.TreeLinks(*by_sender, first_in.view(np.uint64), sender, delay_in_s, row_in)
     width_s, n_buckets = _bucket_sizes(delay_in_s[: first_in[-1]])
-    parallel = n_links * n_labels >= LINKS_WORTH_TWO_WORKERS
-    n_workers = min(n_labels, 2 * (os.cpu_count() or 1)) if parallel else 1
-    scratch = tree_kernels.TreeScratch(
-        np.empty((n_workers, n_nodes), dtype=np.int32),
-        np.empty((n_workers, n_nodes), dtype=np.int32),
-        np.empty((n_workers, n_nodes), dtype=np.bool_),
-        np.empty((n_workers, n_buckets), dtype=np.uint32),
-        np.empty((n_workers, n_links + 3), dtype=np.uint32),
-        np.empty((n_workers, n_links + 3), dtype=np.uint32),
-        np.empty((n_workers, n_nodes)),
-        np.empty((n_workers, n_nodes), dtype=np.int32),
-    )
+    n_workers = min(n_labels, 2 * (os.cpu_count() or 1)) if _worth_two_workers(links, n_labels) else 1
+    memory = snapshot.memory
+    if memory is not None and not by_hops and width_s > 0.0 and memory.has_room(n_nodes, n_labels):
+        return Trees(*memory.trees(links, destinations, width_s, n_buckets, n_workers, with_delays))
+    trees = Trees(np.empty((n_nodes, n_labels), dtype=np.int32), np.empty((n_labels, n_nodes)))
+    scratch = tree_kernels.tree_scratch(n_workers, n_nodes, n_links, n_buckets)
     arguments = (links, destinations, by_hops, width_s, scratch)
-    if parallel:
+    if n_workers > 1:
         tree_kernels.fill_trees(*arguments, *trees)
     else:
         tree_kernels.fill_trees_of_worker(*arguments, 0, 1, *trees)
     return trees
+
+
+def _worth_two_workers(links, n_labels):
+    """Whether there is enough to do for a parallel launch."""
+    return len(links.link) * n_labels >= LINKS_WORTH_TWO_WORKERS
 
 
 def _bucket_sizes(delay_s):

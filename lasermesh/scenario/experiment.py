@@ -10,6 +10,7 @@ from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import (
     Choice,
     Either,
+    Flag,
     Integer,
     ListOf,
     Name,
@@ -94,6 +95,11 @@ class Observe:
         OneOrMore(Row(("from", "to"), (NODE, NODE))),
         (),
         help="Links, each [from, to], whose queue is written down whenever it changes.",
+    )
+    next_hops: bool = key(
+        Flag(),
+        False,
+        help="Whether every change of a node's next hop is written down, the first table whole.",
     )
 
     queue_rows: tuple[tuple[int, int], ...] = bulky()  # rows of both ends of each of `queue_of`

@@ -5,6 +5,7 @@ import pytest
 
 from lasermesh.errors import RunFailed
 from lasermesh.routing import ForwardingTable, answer_of, compute_table, follow, follow_flows
+from lasermesh.routing import table as table_module
 from tests.reference import routing as reference
 
 # A line 0 - 1 - 2 - 3, both ways; link ids 10 to 15.
@@ -192,7 +193,9 @@ def random_table(rng, snapshot):
     return ForwardingTable(link, label_of_flow, next_label)
 
 
-def test_loops_and_dead_ends_agree_with_following_every_choice():
+@pytest.mark.parametrize(("n_flows", "worth"), [(4, 10**9), (9, 0)])
+def test_loops_and_dead_ends_agree_with_following_every_choice(n_flows, worth, monkeypatch):
+    monkeypatch.setattr(table_module, "FLOWS_WORTH_REMEMBERING", worth)
     rng = np.random.default_rng(5)
     for _ in range(150):
         n_nodes = int(rng.integers(2, 6))
@@ -200,10 +203,11 @@ def test_loops_and_dead_ends_agree_with_following_every_choice():
         chosen = rng.permutation(len(pairs))[: int(rng.integers(1, 9))]
         links = [(*pairs[pair], 1e6) for pair in chosen]
         snapshot = reference.snapshot_of(
-            n_nodes, links, [pairs[pair] for pair in rng.integers(0, len(pairs), 4)]
+            n_nodes, links, [pairs[pair] for pair in rng.integers(0, len(pairs), n_flows)]
         )
         answer = random_table(rng, snapshot)
         table, report = answer_of(lambda _, answer=answer: answer, snapshot)
-        found = [reference.outcomes(snapshot, table, flow) for flow in range(4)]
-        assert report.dead_end_flows.tolist() == [flow for flow in range(4) if "dead end" in found[flow]]
-        assert report.looping_flows.tolist() == [flow for flow in range(4) if "loops" in found[flow]]
+        found = [reference.outcomes(snapshot, table, flow) for flow in range(n_flows)]
+        dead_ends = [flow for flow in range(n_flows) if "dead end" in found[flow]]
+        assert report.dead_end_flows.tolist() == dead_ends
+        assert report.looping_flows.tolist() == [flow for flow in range(n_flows) if "loops" in found[flow]]

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from lasermesh.routing import compute_table, follow, table_kernels, tree_kernels, trees, trees_towards
+from lasermesh.routing import (
+    compute_table,
+    follow,
+    repair_kernels,
+    table_kernels,
+    tree_kernels,
+    trees,
+    trees_towards,
+)
 from tests.reference import routing as reference
 
 LENGTHS = {
@@ -198,7 +206,7 @@ def test_each_kernel_is_compiled_once():
         for policy in ("shortest-delay", "fewest-hops"):
             table, _ = compute_table(policy, snapshot)
             follow(snapshot, table, 0)
-    for module in (tree_kernels, table_kernels):
+    for module in (tree_kernels, repair_kernels, table_kernels):
         for name, kernel in vars(module).items():
             if hasattr(kernel, "signatures"):
                 assert len(kernel.signatures) <= 1, name

@@ -18,6 +18,7 @@ _API = {
     "load_topology": "lasermesh.scenario",
     "paths": "lasermesh.experiments.paths",
     "run": "lasermesh.experiments.running",
+    "throughput": "lasermesh.experiments.throughput",
 }
 
 __all__ = ["__version__", *_API]

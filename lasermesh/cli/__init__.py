@@ -17,6 +17,7 @@ from lasermesh.errors import Interrupted, RunFailed, UserError
 COMMANDS = {
     "run": "Run an experiment, print its summary, keep its results in a folder.",
     "path": "Path, round-trip time and hops between two nodes over time.",
+    "throughput": "How much a network carries, beside the most that any routing could.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",
     "explain": "Why there is or is no link between two nodes at an instant.",

@@ -49,7 +49,12 @@ def _loads(ctx, param, text):
     metavar="R",
     help="What each pair offers, of a matrix all pairs together; absent: more than sources can send.",
 )
-@click.option("--packet-bytes", default=1500, metavar="B", help="Size of each packet (1500).")
+@click.option(
+    "--packet-bytes",
+    default=1500,
+    metavar="B",
+    help="Size of the largest packets (1500); sizes are half of it at least.",
+)
 @click.option(
     "--load",
     "loads",

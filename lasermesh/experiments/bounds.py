@@ -18,6 +18,7 @@ they have 185,000 variables, and HiGHS did not solve them in four minutes, again
 """
 
 import importlib.util
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +31,8 @@ INSTALL_HINT = 'it needs scipy: pip install "lasermesh[lp]"'
 GAP = 1e-4
 """Search ends when the bound is so near to what a flow that was found carries, relative to it."""
 
-MOST_PIVOTS = 500_000
-"""Steps of the simplex method after which the search ends all the same: minutes."""
+MOST_ROUNDS = 1000
+"""Programs solved after which the search ends all the same, with the bound that it has."""
 
 SMALLEST_PRICE = 1e-9  # relative to the greatest; a shortest-path search takes no zeros
 
@@ -143,16 +144,17 @@ def _solve(graph, wanted_gbps, concurrent):
     columns = _Columns(graph)
     price = 1.0 / graph.capacity_gbps
     worth = np.full(len(graph.source), np.inf)
-    best, found, pivots = np.inf, 0.0, 0
-    while True:
-        price = np.maximum(price, SMALLEST_PRICE * price.max(initial=1.0))
+    best, found = np.inf, 0.0
+    for rounds in itertools.count():
+        price = np.maximum(price, SMALLEST_PRICE * price.max(initial=0.0))
         cost, before = columns.cheapest(price)
+        if not np.isfinite(cost).any():
+            return Bound(0.0, 0.0)
         best = min(best, _dual_bound(graph, price, cost, wanted_gbps, concurrent))
         more = columns.add(before, cost < worth * (1.0 - 1e-9))
-        if best - found <= GAP * best or not more or pivots > MOST_PIVOTS:
-            return Bound(best, (best - found) / best if best > 0.0 else 0.0)
-        found, price, worth, steps = columns.solve(wanted_gbps, concurrent)
-        pivots += steps
+        if best - found <= GAP * best or not more or rounds == MOST_ROUNDS:
+            return Bound(best, max(0.0, best - found) / best if best > 0.0 else 0.0)
+        found, price, worth = columns.solve(wanted_gbps, concurrent)
 
 
 def _dual_bound(graph, price, cost, wanted_gbps, concurrent):
@@ -203,7 +205,7 @@ class _Columns:
         return len(self._pair) - count
 
     def solve(self, wanted_gbps, concurrent):
-        """Value, price of each link, what a pair pays at most for a path, and steps taken."""
+        """Value, price of each link, and what a pair pays at most for a path."""
         from scipy import sparse
         from scipy.optimize import linprog
 
@@ -221,11 +223,13 @@ class _Columns:
             limits, objective = np.zeros(len(pairs)), np.append(np.zeros(n_paths), -1.0)
         matrix = sparse.vstack([on_links, of_pairs]).tocsr()
         limits = np.concatenate([graph.capacity_gbps[used], limits])
-        solved = linprog(objective, A_ub=matrix, b_ub=limits, method="highs-ds")
+        # Of both methods the faster one, by a factor of up to two for demands and of up to nine in total.
+        method = "highs-ds" if concurrent else "highs-ipm"
+        solved = linprog(objective, A_ub=matrix, b_ub=limits, method=method)
         if solved.status != 0:
             raise RunFailed(f"the linear program of the bound was not solved: {solved.message}")
         dual = np.maximum(0.0, -solved.ineqlin.marginals)
         price, worth = np.zeros(len(graph.tail)), np.full(len(graph.source), np.inf)
         price[used] = dual[: len(used)]
         worth[pairs] = dual[len(used) :] if concurrent else 1.0 - dual[len(used) :]
-        return -solved.fun, price, worth, int(solved.nit)
+        return -solved.fun, price, worth

@@ -23,6 +23,9 @@ from lasermesh.routing import compute_table, follow_flows, load_policy
 from lasermesh.scenario.experiment import Observe
 
 MAX_FLOW, LP, NO_BOUND = BOUNDS = ("max-flow", "lp", "none")
+LARGE = 3_000_000
+"""Pairs times links from which on the user is told that linear programs may take minutes."""
+
 MOST_INSTANTS = 8
 """Instants of the measured time at which bounds are computed; of more steps, so many evenly spread."""
 
@@ -95,6 +98,7 @@ def throughput(
     rate_gbps : float, optional
         What each pair offers, of a matrix all together; absent: what saturates the sources.
     packet_bytes : int
+        Of the largest packets; others have half of it at least (offering.SIZES).
     loads : sequence of float
         Multiples, one run each: of the rates given; without any, of the greatest rates in proportion to the
         demands that fit, where that bound is computed; else of the saturating rates.
@@ -133,7 +137,7 @@ def throughput(
         "packets": {"queue_packets": offering.QUEUE_PACKETS}
         if queue_bytes is None
         else {"queue_bytes": queue_bytes},
-        "flows": {"packet_bytes": packet_bytes},
+        "flows": {"packet_mix": offering.packet_mix(packet_bytes)},
     }
     if scale is not None:
         table["packets"]["scale"] = scale
@@ -189,7 +193,8 @@ class _Study:
         self._experiment = experiment = demand.experiment
         specs = experiment.expanded_flows
         self._demand = demand
-        self._bytes = specs[0].packet_mix[0][0]
+        sizes, weights = np.array(specs[0].packet_mix).T
+        self._largest_bytes, self._bytes = int(sizes.max()), float(np.average(sizes, weights=weights))
         self._payload = self._bytes / (self._bytes + experiment.packets.framing_bytes)
         topology, self._ephemeris = experiment.topology, build_ephemeris(experiment.topology)
         self._links = link_engine(topology, self._ephemeris, None, warn)
@@ -258,6 +263,12 @@ class _Study:
             self._routes = self._routes if np.any(self._routed) else routes
             self._routed = has_path | self._routed
             self._seen.append(snapshot)
+        if self._method == LP and len(self._routed) * self._seen[0].n_links > LARGE:
+            self._warn(
+                f"the upper bound is a linear program for {len(self._routed)} pairs on "
+                f"{self._seen[0].n_links} links, at {len(self._seen)} instants, and may take minutes; "
+                "--bound none leaves it out, --bound max-flow is faster and looser"
+            )
         self._graphs = [bounds.capacity_graph(snapshot, self._payload) for snapshot in self._seen]
         self._joined = [bounds.reachable(graph) for graph in self._graphs]
         if not self._routed.any():
@@ -431,7 +442,9 @@ class _Study:
         """
         duration_s, to_gbps = self._experiment.duration_s, 8e-9 / self._experiment.duration_s / plan.scale
         slowest_bps = min(int(s.rate_bps.min()) for s in self._seen if s.n_links) * plan.scale
-        late_s = (1 + self._changes) * measured.longest_latency_ms / 1e3 + 8 * self._bytes / slowest_bps
+        late_s = (
+            1 + self._changes
+        ) * measured.longest_latency_ms / 1e3 + 8 * self._largest_bytes / slowest_bps
         more_gbps = np.maximum(0.0, measured.counted.bytes_sent * to_gbps - offered_gbps).sum()
         return float(late_s / duration_s + more_gbps / bound_gbps)
 
@@ -458,11 +471,11 @@ class _Study:
             "start_s": experiment.start_s,
             "settle_s": plan.settle_s,
             "measured_s": experiment.duration_s,
-            "packet_bytes": self._bytes,
+            "packet_bytes": self._largest_bytes,
             "queue_packets": packets.queue_packets,
             "queue_bytes": packets.queue_bytes,
             "scale": plan.scale,
-            "packet_time_ms": 8e3 * self._bytes / (fastest_bps * plan.scale),
+            "packet_time_ms": 8e3 * self._largest_bytes / (fastest_bps * plan.scale),
             "pair_count": len(specs),
             "demand": self._demand.kind,
             "unreachable": unreachable,

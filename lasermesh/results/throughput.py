@@ -35,11 +35,14 @@ def _heading(result):
     pairs, measured = result["pair_count"], f"{result['measured_s']:g} s after {result['settle_s']:g} s"
     text = f"{result['topology']}, {result['policy']}: {count(pairs)} pair{'' if pairs == 1 else 's'}"
     lines = [cut(f"{text}, measured for {measured}, seed {result['seed']}", LINE), "=" * LINE]
-    lines.append(f"packets of {result['packet_bytes']} bytes at random times; {DEMANDS[result['demand']]}")
+    lines.append(
+        f"packets of up to {result['packet_bytes']} bytes at random times; {DEMANDS[result['demand']]}"
+    )
     if result["scale"] != 1:
         lines += wrapped(
-            f"simulated at {result['scale']:g} of all rates: a packet takes {result['packet_time_ms']:.3g} "
-            "ms on the fastest link, which is in the latencies; rates below are those of the whole network"
+            f"simulated at {result['scale']:g} of all rates: the largest packet takes "
+            f"{result['packet_time_ms']:.3g} ms on the fastest link, which is in the latencies; rates below are those "
+            "of the whole network"
         )
     return lines
 

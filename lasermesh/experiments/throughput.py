@@ -11,6 +11,7 @@ import numpy as np
 
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.experiments import bounds, offering
+from lasermesh.experiments.ceiling import LP, MAX_FLOW, METHODS, NO_BOUND, Ceiling
 from lasermesh.experiments.measuring import BUSY, measure
 from lasermesh.experiments.paths import check_instant
 from lasermesh.experiments.remembering import link_engine
@@ -20,16 +21,12 @@ from lasermesh.orbits import build_ephemeris
 from lasermesh.results import RunFolder, json_ready, to_json
 from lasermesh.results.tables import Column, schema_of
 from lasermesh.routing import compute_table, follow_flows, load_policy
-from lasermesh.scenario.experiment import Observe
-
-MAX_FLOW, LP, NO_BOUND = BOUNDS = ("max-flow", "lp", "none")
-LARGE = 3_000_000
-"""Pairs times links from which on the user is told that linear programs may take minutes."""
 
 MOST_INSTANTS = 8
 """Instants of the measured time at which bounds are computed; of more steps, so many evenly spread."""
 
 LEAST_SETTLE_SHARE = 0.2
+LEAST_INTERVAL = 1e-3
 SHORTEST_S = 1e-6
 BUSIEST = 10
 MOST_LOADS = 100
@@ -107,7 +104,7 @@ def throughput(
     scale : float, optional
         `packets.scale`; absent: as large as a budget of packets allows.
     bound : str, optional
-        One of BOUNDS; absent: max-flow for one pair, lp for more, if scipy is there.
+        One of ceiling.METHODS; absent: max-flow for one pair, lp for more, if scipy is there.
     seed, threads, sets
         As of a run; sets of the topology begin with `topology.`.
     output : path, optional
@@ -164,13 +161,18 @@ def _check(start_s, duration_s, settle_s, loads, bound):
     for value, what in ((duration_s, "duration"), (settle_s, "time to settle")):
         if value is not None and not (math.isfinite(value) and value >= SHORTEST_S):
             raise UserError(f"the {what} must be at least {SHORTEST_S:g} s (got {value:g} s)")
+    if settle_s is not None and settle_s < LEAST_INTERVAL * duration_s:
+        raise UserError(
+            f"the time to settle must be at least {LEAST_INTERVAL:g} of the duration, as links are counted in "
+            f"intervals of it (got {settle_s:g} s of {duration_s:g} s)"
+        )
     for load in loads:
         if not (math.isfinite(load) and 0.0 < load <= 1000.0):
             raise UserError(f"each load must be above 0 and at most 1000, such as 0.5 (got {load:g})")
     if len(loads) > MOST_LOADS or len(set(loads)) < len(loads):
         raise UserError(f"loads must differ, and may be at most {MOST_LOADS} (got {len(loads)})")
-    if bound not in (None, *BOUNDS):
-        raise UserError(f'the bound must be {", ".join(BOUNDS[:-1])} or {BOUNDS[-1]} (got "{bound}")')
+    if bound not in (None, *METHODS):
+        raise UserError(f'the bound must be {", ".join(METHODS[:-1])} or {METHODS[-1]} (got "{bound}")')
     if bound == LP and not bounds.have_solver():
         raise UserError(f"the bound lp is a linear program; {bounds.INSTALL_HINT}")
 
@@ -208,6 +210,7 @@ class _Study:
             warn(f"no upper bound: it is a linear program for several pairs; {bounds.INSTALL_HINT}")
             method = NO_BOUND
         self._method = method
+        self._before = 0.0, 0  # wall time and packet-hops of the levels that were run
 
     # -- what is known before anything is sent ---------------------------------------------------------
 
@@ -217,10 +220,11 @@ class _Study:
         saturating = offering.saturating_gbps(self._demand, self._seen)
         is_given = self._demand.kind == offering.GIVEN
         reference, load_of = (self._demand.gbps, "given") if is_given else (saturating, "saturating")
-        self._concurrent = self._concurrent_bounds()
-        if loads and not is_given and self._concurrent is not None:
-            multiple = sum(w * b.value for w, b in zip(self._weights, self._concurrent, strict=True))
-            reference, load_of = multiple * self._demand.gbps, "bound"
+        self._ceiling = Ceiling(
+            self._method, self._seen, self._weights, self._demand.gbps, self._payload, self._warn
+        )
+        if loads and not is_given and self._ceiling.concurrent is not None:
+            reference, load_of = self._ceiling.multiple * self._demand.gbps, "bound"
         reference = np.where(self._routed, reference, 0.0)
         offered = [load * reference for load in loads or (1.0,)]
         most = max(offered, key=np.sum)
@@ -263,14 +267,6 @@ class _Study:
             self._routes = self._routes if np.any(self._routed) else routes
             self._routed = has_path | self._routed
             self._seen.append(snapshot)
-        if self._method == LP and len(self._routed) * self._seen[0].n_links > LARGE:
-            self._warn(
-                f"the upper bound is a linear program for {len(self._routed)} pairs on "
-                f"{self._seen[0].n_links} links, at {len(self._seen)} instants, and may take minutes; "
-                "--bound none leaves it out, --bound max-flow is faster and looser"
-            )
-        self._graphs = [bounds.capacity_graph(snapshot, self._payload) for snapshot in self._seen]
-        self._joined = [bounds.reachable(graph) for graph in self._graphs]
         if not self._routed.any():
             raise UserError(
                 f"none of {len(self._routed)} pairs has a path with {experiment.routing.policy} from "
@@ -300,49 +296,6 @@ class _Study:
             longest_s += drained_s / (offering.OVERLOAD - 1.0)
         return math.ceil(1e6 * max(LEAST_SETTLE_SHARE * self._experiment.duration_s, longest_s)) / 1e6
 
-    # -- bounds ----------------------------------------------------------------------------------------
-
-    def _concurrent_bounds(self):
-        """The greatest multiple of all demands at each instant: list of `Bound`; None if not computed."""
-        gbps = self._demand.gbps
-        if self._method == LP:
-            return self._of_instants(lambda k: bounds.most_concurrent(self._graphs[k], gbps))
-        if self._method == MAX_FLOW and len(gbps) == 1:
-            return self._of_instants(
-                lambda k: (found := bounds.max_flow(self._graphs[k]))._replace(value=found.value / gbps[0])
-            )
-        return None
-
-    def _total_bound(self, offered_gbps):
-        """The most in total with these rates, mean over the instants, and the greatest gap; None twice."""
-        if self._method == NO_BOUND:
-            return None, None
-
-        def at(k):
-            graph, joined = self._graphs[k], self._joined[k]
-            offered = np.where(joined, offered_gbps, 0.0)
-            if self._concurrent is not None:
-                known = self._concurrent[k]
-                fits = known.value * (1.0 - known.gap) * self._demand.gbps
-                if np.all(offered <= fits):
-                    return bounds.Bound(float(offered.sum()), 0.0)
-            solve = bounds.most_in_total if self._method == LP else bounds.max_flow
-            return solve(graph, offered)
-
-        found = self._of_instants(at)
-        mean = float(sum(w * b.value for w, b in zip(self._weights, found, strict=True)))
-        return mean, max(each.gap for each in found)
-
-    def _of_instants(self, solve):
-        """`solve(k)` for each instant, the answer of the one before where links and rates are the same."""
-        found = []
-        for k, graph in enumerate(self._graphs):
-            same = k > 0 and all(
-                np.array_equal(a, b) for a, b in zip(graph[1:4], self._graphs[k - 1][1:4], strict=True)
-            )
-            found.append(found[-1] if same else solve(k))
-        return found
-
     # -- runs ------------------------------------------------------------------------------------------
 
     def run_level(self, plan, level, folder, threads, on_progress):
@@ -355,12 +308,19 @@ class _Study:
             done_s, levels = level * (plan.settle_s + self._experiment.duration_s), len(plan.loads)
 
             def progress(p):
-                all_s = levels * p.duration_s
-                on_progress(p._replace(simulated_s=done_s + p.simulated_s, duration_s=all_s))
+                on_progress(
+                    p._replace(
+                        simulated_s=done_s + p.simulated_s,
+                        duration_s=levels * p.duration_s,
+                        wall_s=self._before[0] + p.wall_s,
+                        packet_hops=self._before[1] + p.packet_hops,
+                    )
+                )
 
         experiment = self._experiment_of(plan, offered, sent)
         measured = measure(experiment, plan.settle_s, folder / name, threads, progress, self._warn)
-        total_gbps, gap = self._total_bound(offered)
+        self._before = self._before[0] + measured.wall_s, self._before[1] + measured.packet_hops
+        total_gbps, gap = self._ceiling.total(offered)
         entry = self._entry(measured, offered[sent], sent, plan)
         entry = {"load": load} | entry
         if total_gbps:
@@ -384,7 +344,7 @@ class _Study:
             duration_s=duration_s,
             expanded_flows=flows,
             packets=dataclasses.replace(experiment.packets, scale=plan.scale),
-            observe=Observe(links_every_s=plan.settle_s),
+            observe=dataclasses.replace(experiment.observe, links_every_s=plan.settle_s),
         )
 
     def _entry(self, measured, offered_gbps, sent, plan):
@@ -454,7 +414,7 @@ class _Study:
         """All of it, as `throughput` returns it."""
         experiment = self._experiment
         packets, specs = experiment.packets, experiment.expanded_flows
-        joined = np.any(self._joined, axis=0)
+        joined = np.any(self._ceiling.joined, axis=0)
         unreachable = [
             {
                 "from": specs[row].from_name,
@@ -480,41 +440,10 @@ class _Study:
             "demand": self._demand.kind,
             "unreachable": unreachable,
             "load_of": plan.load_of,
-            "bound": self._bound_entry(),
-            "loads": levels,
-        }
-
-    def _bound_entry(self):
-        """What is said of the bound as a whole; None without one."""
-        if self._method == NO_BOUND:
-            return None
-        cut, concurrent_gbps = None, None
-        if self._concurrent is not None and self._method == MAX_FLOW:
-            seen, names = self._seen[0], self._ephemeris.names
-            cut = [
-                {
-                    "from": names[seen.from_node[link]],
-                    "to": names[seen.to_node[link]],
-                    "rate_gbps": float(seen.rate_bps[link]) / 1e9,
-                }
-                for link in self._concurrent[0].cut
-            ]
-        if self._concurrent is not None:
-            concurrent_gbps = float(
-                sum(
-                    weight * found.value * self._demand.gbps[joined].sum()
-                    for weight, found, joined in zip(
-                        self._weights, self._concurrent, self._joined, strict=True
-                    )
-                )
-            )
-        return {
-            "method": self._method,
             "instants_s": self._times_s,
             "sampled": self._sampled,
-            "concurrent_gbps": concurrent_gbps,
-            "concurrent_gap": None if self._concurrent is None else max(b.gap for b in self._concurrent),
-            "cut": cut,
+            "bound": self._ceiling.entry(self._ephemeris.names),
+            "loads": levels,
         }
 
 

@@ -39,10 +39,10 @@ def _heading(result):
         f"packets of up to {result['packet_bytes']} bytes at random times; {DEMANDS[result['demand']]}"
     )
     if result["scale"] != 1:
+        scale, time_ms = f"{result['scale']:g}", f"{result['packet_time_ms']:.3g} ms"
         lines += wrapped(
-            f"simulated at {result['scale']:g} of all rates: the largest packet takes "
-            f"{result['packet_time_ms']:.3g} ms on the fastest link, which is in the latencies; rates below are those "
-            "of the whole network"
+            f"simulated at {scale} of all rates: the largest packet takes {time_ms} on the fastest link, "
+            "which is in the latencies; rates below are those of the whole network"
         )
     return lines
 
@@ -77,7 +77,7 @@ def _bound(result):
     bound, last = result["bound"], result["loads"][-1]
     if bound is None:
         return []
-    times = len(bound["instants_s"])
+    times = len(result["instants_s"])
     lines = [f"Upper bound ({bound['method']}, mean of {times} instant{'' if times == 1 else 's'})"]
     if last["bound_gbps"] is not None:
         lines.append(f"{INDENT}in total, of what was offered last: {decimal(last['bound_gbps'], 3)} Gbps")

@@ -57,7 +57,7 @@ def within_bound(result):
     )
 
 
-SHARED = {"ac": 10.0, "bc": 10.0, "ec": 10.0, "cd": 1.0, "dx": 10.0, "dy": 10.0, "dz": 10.0}
+SHARED = {"ac": 3.0, "bc": 3.0, "ec": 3.0, "cd": 1.0, "dx": 3.0, "dy": 3.0, "dz": 3.0}
 
 
 @pytest.mark.parametrize("pairs", [["ax", "by"], ["ax", "by", "ez"]])
@@ -77,9 +77,9 @@ def test_pairs_that_share_a_bottleneck_get_its_capacity_in_equal_parts(planned, 
 
 
 def test_fairness_weighs_goodput_by_demand(planned):
-    planned(SHARED)
+    planned({pair: 3.0 * mbps for pair, mbps in SHARED.items()} | {"cd": 1.0})
     with open("pairs.csv", "w") as file:
-        file.write("from,to,rate_gbps\na,x,0.006\nb,y,0.002\n")
+        file.write("from,to,rate_gbps\na,x,0.0024\nb,y,0.0008\n")
     result = measure("net.toml", "pairs.csv", duration_s=8.0, scale=1.0, threads=1)
     level = result["loads"][0]
     goodput = by_pair(level)
@@ -255,7 +255,7 @@ def test_no_goodput_is_above_the_bound_where_satellites_move(tmp_path, monkeypat
     (tmp_path / "moving.toml").write_text(WALKER)
     result = measure("moving.toml", "all", duration_s=1.5, scale=1.0, threads=1, start_s=30.0)
     assert result["pair_count"] == 6
-    assert result["bound"]["instants_s"] == [30.0, 31.0]
+    assert result["instants_s"] == [30.0, 31.0]
     assert within_bound(result)
     gravity = measure("moving.toml", matrix="gravity", duration_s=1.0, scale=1.0, threads=1, loads=(0.5,))
     assert gravity["load_of"] == "bound"
@@ -306,6 +306,7 @@ def test_a_folder_keeps_the_result_its_pairs_and_its_runs(planned, tmp_path):
     [
         ({"duration_s": 0.0}, "the duration must be at least 1e-06 s"),
         ({"settle_s": float("nan")}, "the time to settle must be"),
+        ({"settle_s": 0.5e-3}, "at least 0.001 of the duration"),
         ({"start_s": float("inf")}, "the start must be a number"),
         ({"loads": (0.5, 0.0)}, "each load must be above 0 and at most 1000"),
         ({"loads": (1.0, 1.0)}, "loads must differ"),

@@ -163,8 +163,8 @@ def _check(start_s, duration_s, settle_s, loads, bound):
             raise UserError(f"the {what} must be at least {SHORTEST_S:g} s (got {value:g} s)")
     if settle_s is not None and settle_s < LEAST_INTERVAL * duration_s:
         raise UserError(
-            f"the time to settle must be at least {LEAST_INTERVAL:g} of the duration, as links are counted in "
-            f"intervals of it (got {settle_s:g} s of {duration_s:g} s)"
+            f"the time to settle must be at least {LEAST_INTERVAL:g} of the duration, as links are counted "
+            f"in intervals of it (got {settle_s:g} s of {duration_s:g} s)"
         )
     for load in loads:
         if not (math.isfinite(load) and 0.0 < load <= 1000.0):

@@ -120,6 +120,11 @@ def test_a_pair_without_a_path_is_in_no_bound():
     lonely = graph_of({(0, 1): 3.0}, [(1, 0)])
     assert most_in_total(lonely, [9.0]).value == most_concurrent(lonely, [1.0]).value == 0.0
     assert max_flow(lonely).value == 0.0
+    bare = lonely._replace(tail=np.zeros(0, int), head=np.zeros(0, int), capacity_gbps=np.zeros(0))
+    assert not reachable(bare).any()
+    assert (
+        most_in_total(bare, [9.0]).value == most_concurrent(bare, [1.0]).value == max_flow(bare).value == 0.0
+    )
 
 
 def test_nothing_passes_through_a_node_without_transit():

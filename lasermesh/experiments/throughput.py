@@ -217,33 +217,33 @@ class _Study:
     def plan(self, loads, settle_s, scale):
         """Look at the network, compute bounds that loads refer to, choose rates, scale and settling."""
         self._look(settle_s)
-        saturating = offering.saturating_gbps(self._demand, self._seen)
-        is_given = self._demand.kind == offering.GIVEN
-        reference, load_of = (self._demand.gbps, "given") if is_given else (saturating, "saturating")
         self._ceiling = Ceiling(
             self._method, self._seen, self._weights, self._demand.gbps, self._payload, self._warn
         )
-        if loads and not is_given and self._ceiling.concurrent is not None:
+        if self._demand.kind == offering.GIVEN:
+            reference, load_of = self._demand.gbps, "given"
+        elif loads and self._ceiling.concurrent is not None:
             reference, load_of = self._ceiling.multiple * self._demand.gbps, "bound"
+        else:
+            reference, load_of = offering.saturating_gbps(self._demand, self._seen), "saturating"
         reference = np.where(self._routed, reference, 0.0)
         offered = [load * reference for load in loads or (1.0,)]
-        most = max(offered, key=np.sum)
-        rates = np.zeros(int(max(s.link.max(initial=-1) for s in self._seen)) + 1)
+
+        rates_gbps = np.zeros(1 + max(int(s.link.max(initial=-1)) for s in self._seen))
         for snapshot in self._seen[::-1]:
-            rates[snapshot.link] = snapshot.rate_bps / 1e9
-        loads_gbps = offering.link_loads_gbps(self._routes, most, len(rates))
-        duration_s = self._experiment.duration_s
+            rates_gbps[snapshot.link] = snapshot.rate_bps / 1e9
+        greatest = max(offered, key=np.sum)
+        loads_gbps = offering.link_loads_gbps(self._routes, greatest, len(rates_gbps))
         chosen = scale or self._experiment.packets.scale
         if scale is None and chosen == 1.0:
-            slowest_gbps = min(
-                float(min(offered, key=np.sum)[most > 0.0].min()), rates[loads_gbps > 0.0].min()
-            )
-            carried_gbps = np.minimum(loads_gbps, rates).sum()
-            span_s = (1.0 + LEAST_SETTLE_SHARE) * duration_s
-            chosen = offering.scale_for(most.sum(), slowest_gbps, carried_gbps, self._bytes, span_s)
+            least = min(offered, key=np.sum)
+            slowest_gbps = min(least[least > 0.0].min(), rates_gbps[loads_gbps > 0.0].min())
+            carried_gbps = np.minimum(loads_gbps, rates_gbps).sum()
+            span_s = (1.0 + LEAST_SETTLE_SHARE) * self._experiment.duration_s
+            chosen = offering.scale_for(greatest.sum(), slowest_gbps, carried_gbps, self._bytes, span_s)
         if settle_s is None:
-            full = loads_gbps > rates
-            settle_s = self._settling_s(rates[full & (rates > 0.0)] * chosen, chosen)
+            full = (loads_gbps > rates_gbps) & (rates_gbps > 0.0)
+            settle_s = self._settling_s(rates_gbps[full] * chosen, chosen)
         return _Plan(tuple(loads) or (None,), load_of if loads else None, offered, settle_s, chosen)
 
     def _look(self, settle_s):

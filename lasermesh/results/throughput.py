@@ -81,7 +81,9 @@ def _bound(result):
     lines = [f"Upper bound ({bound['method']}, mean of {times} instant{'' if times == 1 else 's'})"]
     if last["bound_gbps"] is not None:
         lines.append(f"{INDENT}in total, of what was offered last: {decimal(last['bound_gbps'], 3)} Gbps")
-    if bound["concurrent_gbps"] is not None and result["pair_count"] > 1:
+    if bound["concurrent_gbps"] is not None and result["pair_count"] == 1:
+        lines.append(f"{INDENT}however much is offered: {decimal(bound['concurrent_gbps'], 3)} Gbps")
+    elif bound["concurrent_gbps"] is not None:
         most, measured = decimal(bound["concurrent_gbps"], 3), decimal(last["concurrent_gbps"], 3)
         lines.append(
             f"{INDENT}with all pairs served in proportion to their demands: {most} Gbps; measured {measured}"

@@ -53,6 +53,7 @@ def test_the_text_shows_goodput_bound_cut_and_links(throughput):
     lines = throughput("a", "d", "--duration", 2, "--scale", 1).out.splitlines()
     assert lines[0].startswith("net, shortest-delay: 1 pair, measured for 2 s after ")
     assert "  in total, of what was offered last: 0.002 Gbps" in lines
+    assert "  however much is offered: 0.002 Gbps" in lines
     assert "  the cut that limits it, 2 links:" in lines
     assert sum(line.endswith(", 0.001 Gbps") for line in lines) == 2
     assert any(line.startswith("  a > b ") and " 100.00 %" in line for line in lines)
@@ -71,6 +72,15 @@ def test_the_text_has_a_row_for_each_load_and_the_pairs(throughput, tmp_path):
     assert (tmp_path / "kept" / "load-0.5" / "manifest.json").exists()
     again = throughput("--pairs", "pairs.csv", "-o", "kept")
     assert (again.code, again.out) == (2, "")
+
+
+def test_on_a_shipped_topology_goodput_is_within_the_bound(run_command, tmp_path):
+    (tmp_path / "pairs.csv").write_text("from,to\nTokyo,London\nSydney,London\nParis,Nairobi\n")
+    done = run_command("throughput", "walker-144", "--pairs", "pairs.csv", "--scale", "5e-4", "--json")
+    level = json.loads(done.out)["loads"][0]
+    assert 0.0 < level["goodput_gbps"] <= level["bound_gbps"] * (1.0 + level["tolerance"])
+    assert 0.0 < level["jain"] <= 1.0
+    assert level["latency_ms"]["p50"] <= level["latency_ms"]["p99"]
 
 
 @pytest.mark.parametrize(

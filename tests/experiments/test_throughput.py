@@ -23,7 +23,7 @@ def planned(tmp_path, monkeypatch):
     """`planned({"ab": 1.0, "ba": 2.0})`: bare nodes with links of so many Mbps, up all the time."""
     monkeypatch.chdir(tmp_path)
 
-    def write(links, owlt_s=0.001, own=None, transit=()):
+    def write(links, owlt_s=0.001, own=None, transit=(), step_s=100.0):
         nodes = sorted({node for pair in links for node in pair})
         groups = [[n for n in nodes if n not in transit], [n for n in nodes if n in transit]]
         rows = [
@@ -31,7 +31,7 @@ def planned(tmp_path, monkeypatch):
             for (a, b), mbps in links.items()
         ]
         (tmp_path / "plan.csv").write_text("\n".join(["from,to,start_s,stop_s,rate_bps,owlt_s", *rows]))
-        text = "step_s = 100.0\n"
+        text = f"step_s = {step_s}\n"
         for name, group in zip(("through", "ends"), groups, strict=True):
             if group:
                 text += f'[[satellites]]\nname = "{name}"\nfixed = {json.dumps(group)}\n'
@@ -161,6 +161,13 @@ def test_loads_are_shares_of_what_fits_and_latency_grows_with_them(planned):
     assert low["latency_ms"]["mean"] < middle["latency_ms"]["mean"] < full["latency_ms"]["mean"]
     assert low["latency_ms"]["p50"] <= low["latency_ms"]["p99"]
     assert within_bound(result)
+
+
+def test_of_many_steps_eight_stand_for_all(planned):
+    result = go(planned({"ab": 1.0}, step_s=0.1), ["ab"], start_s=5.0, duration_s=1.0, settle_s=1.0)
+    assert result["sampled"]
+    assert result["instants_s"] == pytest.approx([6.0, 6.1, 6.3, 6.4, 6.5, 6.6, 6.8, 6.9])
+    assert not go("net.toml", ["ab"], duration_s=0.3, settle_s=1.0)["sampled"]
 
 
 def test_rates_that_were_given_are_what_loads_refer_to(planned):

@@ -21,6 +21,7 @@ _API = {
     "path_changes": "lasermesh.experiments.path_changes",
     "paths": "lasermesh.experiments.paths",
     "run": "lasermesh.experiments.running",
+    "throughput": "lasermesh.experiments.throughput",
 }
 
 __all__ = ["__version__", *_API]

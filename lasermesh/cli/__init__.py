@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run an experiment, print its summary, keep its results in a folder.",
     "compare": "Run an experiment with varied values and seeds, tell what differs.",
     "path": "Path, round-trip time and hops between two nodes over time.",
+    "throughput": "How much a network carries, beside the most that any routing could.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",
     "explain": "Why there is or is no link between two nodes at an instant, and why this route.",

@@ -9,7 +9,7 @@ from lasermesh.scenario.options import apply_option, parse_option
 from lasermesh.scenario.problems import Report, ScenarioError, shown
 from lasermesh.scenario.read_experiment import read_experiment
 from lasermesh.scenario.read_topology import read_topology
-from lasermesh.scenario.sources import FileFault, Place, display_name, open_toml
+from lasermesh.scenario.sources import FileFault, Place, Source, display_name, open_toml
 
 _EXPERIMENT_KEYS = {"topology", "duration_s", "flows", "routing", "packets"}
 
@@ -48,6 +48,33 @@ def load_experiment(name_or_path, sets=(), read_policy=None):
 def load(name_or_path, sets=(), read_policy=None):
     """An `Experiment` or a `Topology`, whichever the file holds; otherwise as `load_experiment`."""
     return _load(name_or_path, sets, None, read_policy)
+
+
+def load_made(table, sets=(), read_policy=None):
+    """The experiment in a table made by a program, as `load_experiment` reads it from a file.
+
+    Parameters
+    ----------
+    table : dict
+        As the file would be, `name` and `topology` included; names of files are relative to the working
+        directory.
+    sets : sequence of str
+    read_policy : function, optional
+        As for `load_experiment`.
+
+    Raises
+    ------
+    ScenarioError
+        With all problems, under the experiment's name.
+    """
+    report = Report()
+    options = [option for text in sets if (option := parse_option(text, report)) is not None]
+    experiment = _read_experiment(
+        Source(Path(table["name"]), report, table, {}), options, table["name"], read_policy
+    )
+    if report.problems:
+        raise ScenarioError(table["name"], report.problems)
+    return dataclasses.replace(experiment, files=report.sha256, warnings=tuple(report.warnings))
 
 
 def _load(name_or_path, sets, wanted, read_policy=None):

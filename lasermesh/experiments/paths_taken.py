@@ -16,6 +16,9 @@ class PathLog:
     first step, knew no way on. What is lost later in that step on links that stop then is the next change's.
     Where both ends hand over at once, the source's hand-over bears it.
 
+    Where tables come late or within steps (`tables_lag`), a change is charged with all that the flow has lost
+    since its last change, until the end of the step in which its path changes.
+
     Attributes
     ----------
     path_changes, handovers : list of dict
@@ -24,7 +27,8 @@ class PathLog:
         All of them.
     """
 
-    def __init__(self, flow_names, node_names, is_ground):
+    def __init__(self, flow_names, node_names, is_ground, tables_lag=False):
+        self.tables_lag = tables_lag
         self.path_changes = []
         self.handovers = []
         self.n_path_changes = 0
@@ -66,7 +70,7 @@ class PathLog:
                 self._note_change(t_s, flow, self._nodes[flow], nodes, routes.delay_s[flow])
             self._nodes[flow] = nodes
         self._delay_s = routes.delay_s.copy()
-        self._lost_under_old_table[:] = 0
+        self._lost_under_old_table[flows if self.tables_lag else slice(None)] = 0
         self._new_table = True
         first = np.zeros(len(flows) + 1, np.int64)
         np.cumsum([len(nodes) for nodes in nodes_of], out=first[1:])
@@ -91,7 +95,14 @@ class PathLog:
     def end_step(self, link_down, no_route):
         """Charge changes with what flows have lost by the end of a step; arguments as for `begin_step`."""
         by_link, by_route = self._lost_since(link_down, no_route)
-        if self._new_table:
+        if self.tables_lag:
+            by_link += by_route
+            for flow, entries in self._open.items():
+                for entry in entries:
+                    if entry["t_s"] == entries[0]["t_s"]:  # of several changes the first bears it
+                        entry["dropped"] += int(by_link[flow])
+                by_link[flow] = 0
+        elif self._new_table:
             self._charge(0 * by_link, by_route)
         else:
             by_link += by_route

@@ -1,6 +1,7 @@
 """Where a packet goes: policies on one snapshot of the network, and the forwarding tables they return."""
 
 from lasermesh.routing.declaring import Option, Policy, declare
+from lasermesh.routing.outcome_kernels import Forwarding
 from lasermesh.routing.policies import POLICIES, compute_table, load_policy
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
@@ -8,6 +9,7 @@ from lasermesh.routing.trees import Trees, trees_towards
 
 __all__ = [
     "POLICIES",
+    "Forwarding",
     "ForwardingTable",
     "Option",
     "Policy",

@@ -17,7 +17,7 @@ from lasermesh.routing.outcome_kernels import (
     Standing,
     follow_outcomes,
 )
-from lasermesh.units import NONE, PS_PER_S
+from lasermesh.units import NEVER, NONE, PS_PER_S
 
 BLACK_HOLES = {LINK_DOWN: "link_down", NO_ROUTE: "no_route", NODE_DOWN: "node_down"}
 """What ends a walk that does not arrive, as the cause of drops that it is named for."""
@@ -35,14 +35,16 @@ class OutageLog:
     Parameters
     ----------
     flows : traffic.Flows
+    end_ps : int
+        Of the run. Outages of flows that go on until then are cut by it.
     start_s : float
         Of the run, since the topology's epoch.
     """
 
-    def __init__(self, flows, start_s=0.0):
+    def __init__(self, flows, end_ps=NEVER, start_s=0.0):
         n_flows = flows.n_flows
         self._ends = flows.source.astype(np.int64), flows.destination.astype(np.int64)
-        self._times = flows.start_ps, flows.stop_ps
+        self._times = flows.start_ps, np.where(flows.stop_ps < end_ps, flows.stop_ps, NEVER)
         self._start_s = start_s
         self._standing = Standing(
             *(

@@ -202,7 +202,7 @@ class Simulation:
         self._link_log = LinkLog(
             self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
         )
-        self._outages = OutageLog(self.flows, experiment.start_s)
+        self._outages = OutageLog(self.flows, self._end_ps, experiment.start_s)
         self._updating = updating_of(
             Surroundings(
                 experiment,

@@ -105,4 +105,5 @@ class StepsAhead:
         after[step.change_link] = step.change_rate_bps  # of several of a link the last one counts
         self._rate_at_end = after
         self._n_fetched += 1
-        self._waiting.append((step, LinkTable(*links), self._engine.holdings, foretold))
+        # A copy, as what rules choose at the end of this step is added when the next one is computed.
+        self._waiting.append((step, LinkTable(*links), list(self._engine.holdings), foretold))

@@ -36,6 +36,7 @@ class PathLog:
         self._flow_names = flow_names
         self._node_names = node_names
         self._is_ground = is_ground
+        self._routes = None  # of the last table
         self._nodes = [None] * len(flow_names)
         self._delay_s = np.full(len(flow_names), np.nan)
         self._open = {}  # flow: entries of a table whose first step is not over
@@ -59,16 +60,14 @@ class PathLog:
         changes : PathChanges
             The flows whose path is another than before, all of them the first time.
         """
-        flows, nodes_of = [], []
-        for flow in range(len(self._nodes)):
+        flows, nodes_of = self._changed(routes), []
+        for flow in flows:
             nodes = routes.nodes_of(flow)
-            if nodes == self._nodes[flow]:
-                continue
-            flows.append(flow)
             nodes_of.append(nodes)
             if self._nodes[flow] is not None and active[flow]:
                 self._note_change(t_s, flow, self._nodes[flow], nodes, routes.delay_s[flow])
             self._nodes[flow] = nodes
+        self._routes = routes
         self._delay_s = routes.delay_s.copy()
         self._lost_under_old_table[flows if self.tables_lag else slice(None)] = 0
         self._new_table = True
@@ -81,6 +80,18 @@ class PathLog:
             nodes=np.array([node for nodes in nodes_of for node in nodes], np.int32),
             first=first,
         )
+
+    def _changed(self, routes):
+        """Rows of the flows whose path is another than under the last table."""
+        if self._routes is None:
+            return list(range(len(self._nodes)))
+        n_nodes, n_before = np.diff(routes.first), np.diff(self._routes.first)
+        is_other = n_nodes != n_before
+        as_long = ~is_other
+        differs = routes.node[np.repeat(as_long, n_nodes)] != self._routes.node[np.repeat(as_long, n_before)]
+        flow_of = np.repeat(np.arange(len(n_nodes)), np.where(as_long, n_nodes, 0))
+        is_other[flow_of[differs]] = True
+        return np.flatnonzero(is_other).tolist()
 
     def begin_step(self, link_down, no_route):
         """Charge changes with what flows have lost by now, just after a step's beginning.

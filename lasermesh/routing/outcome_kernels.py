@@ -83,13 +83,52 @@ def chosen_link(f, slot, node, label, choice):
 
 
 @kernel
+def label_behind(f, slot, node, label):
+    """The label with which a packet leaves a node."""
+    if not f.has_next_label or f.tables[slot, node, f.n_labels * f.n_choices + label] == NONE:
+        return label
+    return np.int64(f.tables[slot, node, f.n_labels * f.n_choices + label])
+
+
+@kernel
+def entry_at(f, flow, node, label, now):
+    """What the table at a node says of a flow: label, link, label behind, and until when that stays so.
+
+    `label` is the one with which it comes, below NONE at its source, where the table gives it. A switch to a
+    table that says the same changes nothing; there are many of these.
+    """
+    choice = f.choice_of_flow[flow]
+    entered = label
+    slot = f.slot_of_node[node]
+    change, end = f.switch_first[node], f.switch_first[node + 1]
+    while change < end and f.switch_ps[change] <= now:
+        slot = f.switch_slot[change]
+        change += 1
+    if entered < NONE:
+        label = np.int64(f.label_of_flow[slot, flow])
+    link = chosen_link(f, slot, node, label, choice)
+    onward = np.int64(NONE) if link == NONE else label_behind(f, slot, node, label)
+    while change < end:
+        other = f.switch_slot[change]
+        is_last = change + 1 == end or f.switch_ps[change + 1] > f.switch_ps[change]
+        if is_last and other != slot:
+            its_label = np.int64(f.label_of_flow[other, flow]) if entered < NONE else label
+            its_link = chosen_link(f, other, node, its_label, choice)
+            if its_label != label or its_link != link:
+                return label, link, onward, f.switch_ps[change]
+            if link != NONE and label_behind(f, other, node, label) != onward:
+                return label, link, onward, f.switch_ps[change]
+        change += 1
+    return label, link, onward, np.int64(NEVER)
+
+
+@kernel
 def walk(f, standing, flow, source, destination, now):
     """Where a packet that takes no time would end: outcome, node, and until when that stays so."""
     standing.walks[0] += 1
     node = np.int64(source)
-    label = np.int64(NONE)
+    label = np.int64(NONE - 1)
     valid_ps = np.int64(NEVER)
-    at_source = True
     while True:
         is_up, changes_ps = value_at(f.node_first, f.node_ps, f.node_up, node, now, f.node_is_up[node])
         valid_ps = min(valid_ps, changes_ps)
@@ -97,30 +136,21 @@ def walk(f, standing, flow, source, destination, now):
             return NODE_DOWN, node, valid_ps
         if node == destination:
             return ARRIVES, node, valid_ps
-        slot, changes_ps = value_at(
-            f.switch_first, f.switch_ps, f.switch_slot, node, now, f.slot_of_node[node]
-        )
+        label, link, onward, changes_ps = entry_at(f, flow, node, label, now)
         valid_ps = min(valid_ps, changes_ps)
-        if at_source:
-            label = np.int64(f.label_of_flow[slot, flow])
-            at_source = False
         state = node
         if f.has_next_label:
             state = node * (f.n_labels + 1) + label + 1
         if standing.mark[state] == standing.walks[0]:
             return LOOP, node, valid_ps
         standing.mark[state] = standing.walks[0]
-        link = chosen_link(f, slot, node, label, f.choice_of_flow[flow])
         if link == NONE:
             return NO_ROUTE, node, valid_ps
         is_up, changes_ps = value_at(f.link_first, f.link_ps, f.link_up, link, now, f.link_is_up[link])
         valid_ps = min(valid_ps, changes_ps)
         if is_up == 0:
             return LINK_DOWN, node, valid_ps
-        if f.has_next_label:
-            next_label = f.tables[slot, node, f.n_labels * f.n_choices + label]
-            if next_label != NONE:
-                label = np.int64(next_label)
+        label = onward
         node = np.int64(f.link_to[link])
 
 

@@ -1,13 +1,17 @@
 """Tables that come late: black holes and micro-loops by pencil, and whole runs against the slow way."""
 
+import re
+
 import numpy as np
 import pytest
 
+from lasermesh.cli.docs import topics
 from lasermesh.errors import UserError
 from lasermesh.experiments import running
 from lasermesh.experiments.running import run
 from lasermesh.packets import state
 from lasermesh.results import format_summary
+from lasermesh.results.tables import OUTAGE_COLUMNS
 from lasermesh.units import PS_PER_S
 from tests.experiments.worlds import go, write_moving
 from tests.reference import updates
@@ -477,6 +481,15 @@ def test_keys_that_do_not_go_together_are_refused(tmp_path, world, lines, messag
     with pytest.raises(UserError) as refused:
         world(more=f"[routing]\n{lines}\n")
     assert message in str(refused.value)
+
+
+def test_the_documentation_names_the_columns_of_outages():
+    named = re.findall(
+        r"^\| (`.*?`) \| [^|]* \|$", topics()["updates"].split("## What is counted")[1], re.MULTILINE
+    )
+    assert [column for cell in named for column in re.findall(r"`(\w+)`", cell)] == [
+        column.name for column in OUTAGE_COLUMNS
+    ]
 
 
 def test_a_run_does_not_depend_on_threads(tmp_path):

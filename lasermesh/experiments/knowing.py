@@ -59,7 +59,6 @@ class KnowledgeUpdating(Updating):
         self._stops = Foretold(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool))
         self._levels = []
         self._news = []  # of the update that is being gathered
-        self._changed = []  # links of it
 
     def _update(self, start_ps, end_ps, is_due):
         self._grow()
@@ -129,7 +128,6 @@ class KnowledgeUpdating(Updating):
             table = self._around.links.links
             ends = sorted((int(table.from_node[link]), int(table.to_node[link])))
             self._news.append(News(now_ps, *ends))
-            self._changed.append(link)
 
     def _tell_all(self, link, up):
         for level in self._levels:
@@ -142,14 +140,10 @@ class KnowledgeUpdating(Updating):
         if not self._news or self._news[0].time_ps + self._hold_ps >= before_ps:
             return []
         now_ps = self._news[0].time_ps + self._hold_ps
-        news, changed = list(dict.fromkeys(self._news)), np.array(self._changed)
-        self._news, self._changed = [], []
-        newest = self._levels[-1]
-        if (newest.up[changed] == self._up[changed]).all():
+        news, self._news = list(dict.fromkeys(self._news)), []
+        if np.array_equal(self._levels[-1].up, self._up):
             return []  # all is as it was before anybody could compute anything
-        up = newest.up.copy()
-        up[changed] = self._up[changed]
-        level = Level(up, self._known_of(news, now_ps))
+        level = Level(self._up.copy(), self._known_of(news, now_ps))
         self._levels.append(level)
         reached = level.known_ps != NEVER
         last_ps = int(level.known_ps[reached].max(initial=now_ps))

@@ -96,3 +96,41 @@ def outages(world, flow, source, destination, start, stop, end):
         found[-1][3] = min(stop, end)
         found[-1][5] = stop >= end
     return [tuple(one) for one in found]
+
+
+def updates_of(n_nodes, ends, ps_of_link, foreseen, unforeseen, keys):
+    """What is learnt when: a list of (when it is closed, {link: up}, switch time of each node), in order.
+
+    `ends[link]` is (from, to), `ps_of_link[link]` its delay. `foreseen` and `unforeseen` are changes of
+    links, each (ps, link, up), those at 0 what is so at first. `keys` are detection, hop, hold, compute. No
+    node may ever be without links.
+    """
+    detection, hop, hold, compute = keys
+    real = sorted(foreseen + unforeseen)
+    waiting, found = sorted(unforeseen), []
+    floor = [0] * n_nodes
+    while waiting:
+        closed = waiting[0][0] + hold
+        mine = [change for change in waiting if change[0] <= closed]
+        waiting = waiting[len(mine) :]
+        state = {link: up for ps, link, up in real if ps <= closed}
+        changed = {link: state[link] for _, link, _ in mine}
+        known = belief(foreseen, [(at, change) for at, change, _ in found], closed)
+        if all(known.get(link, False) == up for link, up in changed.items()):
+            continue
+        up_links = [(*ends[link], ps_of_link[link]) for link, up in state.items() if up]
+        news = sorted({(ps, *sorted(ends[link])) for ps, link, _ in mine})
+        switch = switch_times(n_nodes, up_links, [True] * n_nodes, news, detection, hop, hold, compute)
+        floor = [max(pair) for pair in zip(floor, switch, strict=True)]
+        found.append((closed, changed, floor))
+    return found
+
+
+def belief(foreseen, learnt, now):
+    """Which links are taken to be up by who knows what was foreseen until now and what it has learnt."""
+    told = [(ps, 0, {link: up}) for ps, link, up in sorted(foreseen) if ps <= now]
+    told += [(at, 1, change) for at, change in learnt]
+    state = {}
+    for _, _, change in sorted(told, key=lambda one: one[:2]):
+        state |= change
+    return state

@@ -57,10 +57,15 @@ class KnowledgeUpdating(Updating):
         self._lead_ps = ps_from_s(routing.lead_s) if routing.handover == MAKE_FIRST else 0
         self._up = np.zeros(0, bool)  # the links that are up indeed
         self._stops = Foretold(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool))
+        experiment = around.experiment
+        self._interval_ps = ps_from_s(routing.interval_s or experiment.topology.step_s)
+        self._next_due_ps = 0  # when tables are made anew next, to a ps
         self._levels = []
         self._news = []  # of the update that is being gathered
 
     def _update(self, start_ps, end_ps, is_due):
+        if is_due:
+            self._next_due_ps = start_ps + self._interval_ps
         self._grow()
         changes, foretold = self._changes_of_step(start_ps)
         if not self._levels:
@@ -148,9 +153,8 @@ class KnowledgeUpdating(Updating):
         reached = level.known_ps != NEVER
         last_ps = int(level.known_ps[reached].max(initial=now_ps))
         self.convergence_s.append((last_ps - news[0].time_ps) / PS_PER_S)
-        noted = self._make_table(level, level.known_ps, now_ps)
         self._forget(now_ps)
-        return noted
+        return self._make_table(level, level.known_ps, now_ps) if self._is_wanted(level.known_ps) else []
 
     def _known_of(self, news, now_ps):
         """When nodes have the table of an update: all of it that reaches them heard, and the hold over."""
@@ -216,21 +220,27 @@ class KnowledgeUpdating(Updating):
             return []
         self._catch_up(now_ps)
         self._forget(now_ps)
+        wanted = [
+            (level, switch_ps)
+            for level, switch_ps in zip(self._levels, self._at_level(now_ps), strict=True)
+            if self._is_wanted(switch_ps)
+        ]
         noted = []
-        for level, switch_ps in zip(self._levels, self._at_level(now_ps), strict=True):
-            noted += self._make_table(level, switch_ps, now_ps, anew)
+        for level, switch_ps in wanted:
+            noted += self._make_table(level, switch_ps, now_ps, anew, level is wanted[-1][0])
         return noted
 
-    def _make_table(self, level, switch_ps, now_ps, anew=True):
-        """Install the table of a level; the paths that it makes, if it is the newest one."""
-        reached = switch_ps != NEVER
+    def _is_wanted(self, switch_ps):
+        """Whether some node would switch before all tables are made anew."""
+        return switch_ps.min() <= self._next_due_ps + 1
+
+    def _make_table(self, level, switch_ps, now_ps, anew=True, is_noted=True):
+        """Install the table of a level, unless its links are the same; the paths that it makes, if noted."""
         graph = self._usable(level.up, now_ps)
-        same = level.used is not None and np.array_equal(level.used, graph.link)
-        if not reached.any() or (same and not anew):
+        if not anew and level.used is not None and np.array_equal(level.used, graph.link):
             return []
         level.used = graph.link
-        is_newest = level is self._levels[-1]
-        noted_ps = int(switch_ps[reached].max()) if is_newest else None
+        noted_ps = int(switch_ps[switch_ps != NEVER].max()) if is_noted else None
         return self._install(graph, switch_ps, noted_ps)
 
     def _usable(self, up, now_ps) -> LinkGraph:

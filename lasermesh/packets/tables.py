@@ -60,7 +60,9 @@ class TableSlots:
         has_next = had_next or has_next_label
         if slot < n_slots and (labels, choices, has_next) == (old_labels, old_choices, had_next):
             return e, slot
-        links = np.full((max(n_slots, slot + 1), n_nodes, labels, choices), NONE, np.int32)
+        # Of many, some more than needed: updates that take seconds to arrive make them grow again and again.
+        n_wanted = n_slots if slot < n_slots else slot + 1 + slot // 4
+        links = np.full((n_wanted, n_nodes, labels, choices), NONE, np.int32)
         next_label = np.full(links.shape[:3], NONE, np.int32)
         old_links = e.tables[:, :, : old_labels * old_choices]
         old_links = old_links.reshape(n_slots, n_nodes, old_labels, old_choices)

@@ -28,6 +28,9 @@ ALTITUDE_DATUM_M = 6_378_137.0
 NONE = -1
 """No row: the value of an id that names nothing."""
 
+NEVER = 2**63 - 1
+"""The instant, in ps, of what does not happen."""
+
 
 def ps_from_s(seconds):
     """Nearest whole number of picoseconds of a time in seconds, as a Python int."""

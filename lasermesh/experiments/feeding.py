@@ -18,13 +18,19 @@ def lasting_graph(step, n_links, is_end):
     """The links of a `LinkStep` that are up at its start, without those that are known to go down within it.
 
     Known is what orbits, plans and choices foretell; losses, clouds and failures come as a surprise.
-    Links stay that are the last out of a node, for what is on its way there, and the last into one where
-    a flow begins or ends (`is_end`, bool (n_nodes,)): until they go down they are better than none.
-    `n_links` is the number of links known by now.
+    `n_links` is the number of links known by now, `is_end` as for `without`.
     """
-    graph = step.graph
     ends = np.zeros(n_links, bool)
     ends[step.change_link[step.change_foreseen & (step.change_rate_bps == 0)]] = True
+    return without(step.graph, ends, is_end)
+
+
+def without(graph, ends, is_end):
+    """A graph without links that will soon go down (bool by link id).
+
+    Links stay that are the last out of a node, for what is on its way there, and the last into one where
+    a flow begins or ends (`is_end`, bool (n_nodes,)): until they go down they are better than none.
+    """
     ending = ends[graph.link]
     if not ending.any():
         return graph
@@ -32,6 +38,12 @@ def lasting_graph(step, n_links, is_end):
     last_in = is_end & (np.bincount(graph.to_node[~ending], minlength=len(is_end)) == 0)
     stay = ~ending | last_out[graph.from_node] | last_in[graph.to_node]
     return _part_of(graph, stay)
+
+
+def ps_within_step(t_s, start_s, start_ps, end_ps):
+    """Instants after a step's beginning in ps; rounded, but not out of the step."""
+    after_ps = np.rint((t_s - start_s) * PS_PER_S).astype(np.int64)
+    return np.clip(start_ps + after_ps, start_ps + 1, end_ps - 1)
 
 
 def _part_of(graph, stay):
@@ -67,6 +79,8 @@ class LinkFeed:
         The same without links of which it is known that they will not last the step.
     rate_bps : int64 array, shape (n_links,)
         By link id, at the same instant; 0 where a link is down.
+    full_rate_bps : int64 array, shape (n_links,)
+        By link id, before scaling: what a link had when it was up last, the step looked at included.
     changes : LinkChanges
         Of that step, those at its beginning included.
     longest_miss_m : float
@@ -78,6 +92,7 @@ class LinkFeed:
         self.graph = self.lasting_graph = None
         self.changes = None
         self.rate_bps = np.zeros(0, np.int64)
+        self.full_rate_bps = np.zeros(0, np.int64)
         self.longest_miss_m = 0.0
         self._experiment = experiment
         self._links = links
@@ -114,6 +129,9 @@ class LinkFeed:
         rate_bps = self._scaled(step.graph.rate_bps)
         inner = self._inner_changes(step, start_s, start_ps, end_ps)
         self._add_new_links(np.append(ids, inner.link), np.append(rate_bps, inner.rate_bps))
+        self.full_rate_bps[ids] = step.graph.rate_bps
+        is_up = step.change_rate_bps > 0
+        self.full_rate_bps[step.change_link[is_up]] = step.change_rate_bps[is_up]
         of_nodes = {}
         if self._faults is not None:
             of_nodes = self._faults.begin(start_ps, end_ps)._asdict()
@@ -171,9 +189,8 @@ class LinkFeed:
         return scaled
 
     def _inner_changes(self, step, start_s, start_ps, end_ps):
-        """What changes within a step after its beginning; rounded to ps, but not out of the step."""
-        after_ps = np.rint((step.change_s - start_s) * PS_PER_S).astype(np.int64)
-        time_ps = np.clip(start_ps + after_ps, start_ps + 1, end_ps - 1)
+        """What changes within a step after its beginning."""
+        time_ps = ps_within_step(step.change_s, start_s, start_ps, end_ps)
         rate_bps = self._scaled(step.change_rate_bps)
         return LinkChanges(step.change_s, time_ps, step.change_link.astype(np.int64), rate_bps)
 
@@ -214,6 +231,7 @@ class LinkFeed:
         self._engine.add_links(*ends, NO_LIMIT, NO_LIMIT, taps, queues=queues)
         new = np.zeros(len(table.from_node) - known, np.int64)
         self._rate_at_end = np.concatenate([self._rate_at_end, new])
+        self.full_rate_bps = np.concatenate([self.full_rate_bps, new])
         self._limit_bps = np.concatenate([self._limit_bps, new])
         self._ever_up = np.concatenate([self._ever_up, new.astype(bool)])
 

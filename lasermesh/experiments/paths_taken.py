@@ -16,6 +16,9 @@ class PathLog:
     first step, knew no way on. What is lost later in that step on links that stop then is the next change's.
     Where both ends hand over at once, the source's hand-over bears it.
 
+    Where tables come late or within steps (`tables_lag`), a change is charged with all that the flow has lost
+    since its last change, until the end of the step in which its path changes.
+
     Attributes
     ----------
     path_changes, handovers : list of dict
@@ -24,7 +27,8 @@ class PathLog:
         All of them.
     """
 
-    def __init__(self, flow_names, node_names, is_ground):
+    def __init__(self, flow_names, node_names, is_ground, tables_lag=False):
+        self.tables_lag = tables_lag
         self.path_changes = []
         self.handovers = []
         self.n_path_changes = 0
@@ -32,6 +36,7 @@ class PathLog:
         self._flow_names = flow_names
         self._node_names = node_names
         self._is_ground = is_ground
+        self._routes = None  # of the last table
         self._nodes = [None] * len(flow_names)
         self._delay_s = np.full(len(flow_names), np.nan)
         self._open = {}  # flow: entries of a table whose first step is not over
@@ -55,18 +60,16 @@ class PathLog:
         changes : PathChanges
             The flows whose path is another than before, all of them the first time.
         """
-        flows, nodes_of = [], []
-        for flow in range(len(self._nodes)):
+        flows, nodes_of = self._changed(routes), []
+        for flow in flows:
             nodes = routes.nodes_of(flow)
-            if nodes == self._nodes[flow]:
-                continue
-            flows.append(flow)
             nodes_of.append(nodes)
             if self._nodes[flow] is not None and active[flow]:
                 self._note_change(t_s, flow, self._nodes[flow], nodes, routes.delay_s[flow])
             self._nodes[flow] = nodes
+        self._routes = routes
         self._delay_s = routes.delay_s.copy()
-        self._lost_under_old_table[:] = 0
+        self._lost_under_old_table[flows if self.tables_lag else slice(None)] = 0
         self._new_table = True
         first = np.zeros(len(flows) + 1, np.int64)
         np.cumsum([len(nodes) for nodes in nodes_of], out=first[1:])
@@ -77,6 +80,18 @@ class PathLog:
             nodes=np.array([node for nodes in nodes_of for node in nodes], np.int32),
             first=first,
         )
+
+    def _changed(self, routes):
+        """Rows of the flows whose path is another than under the last table."""
+        if self._routes is None:
+            return list(range(len(self._nodes)))
+        n_nodes, n_before = np.diff(routes.first), np.diff(self._routes.first)
+        is_other = n_nodes != n_before
+        as_long = ~is_other
+        differs = routes.node[np.repeat(as_long, n_nodes)] != self._routes.node[np.repeat(as_long, n_before)]
+        flow_of = np.repeat(np.arange(len(n_nodes)), np.where(as_long, n_nodes, 0))
+        is_other[flow_of[differs]] = True
+        return np.flatnonzero(is_other).tolist()
 
     def begin_step(self, link_down, no_route):
         """Charge changes with what flows have lost by now, just after a step's beginning.
@@ -91,7 +106,14 @@ class PathLog:
     def end_step(self, link_down, no_route):
         """Charge changes with what flows have lost by the end of a step; arguments as for `begin_step`."""
         by_link, by_route = self._lost_since(link_down, no_route)
-        if self._new_table:
+        if self.tables_lag:
+            by_link += by_route
+            for flow, entries in self._open.items():
+                for entry in entries:
+                    if entry["t_s"] == entries[0]["t_s"]:  # of several changes the first bears it
+                        entry["dropped"] += int(by_link[flow])
+                by_link[flow] = 0
+        elif self._new_table:
             self._charge(0 * by_link, by_route)
         else:
             by_link += by_route

@@ -21,22 +21,26 @@ from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
-from lasermesh.experiments.forwarding import NextHopLog
+from lasermesh.experiments.foretelling import StepsAhead
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
 from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
+from lasermesh.experiments.outages import OutageLog
+from lasermesh.experiments.outages import warm_up as warm_up_outages
 from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.experiments.queueing import Queues, processing_ps
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.experiments.tapping import Tapping
+from lasermesh.experiments.updating import Surroundings, updating_of
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, RunFolder, summarise
-from lasermesh.routing import compute_table, follow_flows, load_policy, options_of
+from lasermesh.routing import compute_table, follow_flows, load_policy, options_of, transit_of
+from lasermesh.scenario.experiment import INSTANT, MAKE_FIRST, PREDICTED
 from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
 from lasermesh.units import PS_PER_S, ps_from_s
@@ -152,21 +156,23 @@ class Simulation:
         self._stop_asked = self._closing = self._in_policy = False
         topology = experiment.topology
         self.flows = flows_of_experiment(experiment)
-        self._policy = policy or load_policy(
-            experiment.routing.policy, experiment.file.parent if experiment.file else None
-        )
+        folder = experiment.file.parent if experiment.file else None
+        self._policy = policy or load_policy(experiment.routing.policy, folder)
         self._ephemeris = build_ephemeris(topology)
         self._warm_up_s = warm_up_s
         self._links = link_engine(topology, self._ephemeris, warm_up_s, warn)
+        if experiment.routing.update == PREDICTED:
+            lead_s = experiment.routing.lead_s if experiment.routing.handover == MAKE_FIRST else 0.0
+            self._links = StepsAhead(self._links, experiment.start_s, topology.step_s, lead_s)
         self._names = self._ephemeris.names
-        self._snapshots = SnapshotMaker(
+        snapshots = SnapshotMaker(
             topology,
             self._ephemeris,
             self.flows.source,
             self.flows.destination,
             options_of(self._policy, experiment.routing.options),
             experiment.seed,
-            experiment.file.parent if experiment.file else None,
+            folder,
         )
         self._capture = None if capture is None else Tapping(capture, self._names, self.flows)
         if capture is not None and (self.flows.train > 1).any():
@@ -193,15 +199,30 @@ class Simulation:
         queues = Queues(QueuesOfLinks(experiment), experiment.packets.scale)
         self._feed = LinkFeed(experiment, self._links, self.engine, queues, self._watch, is_end, self._faults)
         self._observation = Observation(experiment.observe, self.flows, self._links, processing)
-        self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground)
+        lag = experiment.routing.update != INSTANT
+        self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground, lag)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
         self._link_log = LinkLog(
             self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
         )
-        self._next_hops = NextHopLog(self._links) if experiment.observe.next_hops else None
-        self._new_next_hops = None  # what the table just computed changes, not yet written
-        self._table = None
-        self._new_paths = None  # of a table that was just computed, not yet written
+        self._outages = OutageLog(self.flows, self._end_ps, experiment.start_s)
+        self._updating = updating_of(
+            Surroundings(
+                experiment,
+                self._policy,
+                self._ask,
+                snapshots,
+                self.engine,
+                self._feed,
+                self._links,
+                transit_of(topology),
+                is_end,
+                self._paths,
+                self._load_of,
+                warn,
+            )
+        )
+        self._new_paths = []  # of tables that were just made, not yet written
         self._step_s = None  # start of the step that is going on
         self._began = self._wall_s = self._compile_s = 0.0
         self._windows_per_slice = 16
@@ -249,6 +270,7 @@ class Simulation:
         node = np.zeros(1, np.int32)
         snapshot = SnapshotMaker(self.experiment.topology, self._ephemeris, node, node + 1).of(graph)
         follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
+        warm_up_outages()
 
     # -- the steps ------------------------------------------------------------------------------------
 
@@ -258,12 +280,12 @@ class Simulation:
         index = 0
         while True:
             self._feed.hand_over()
-            if self._new_paths is not None:
-                folder.paths.write(self._new_paths)
-                self._new_paths = None
-                if self._next_hops is not None:
-                    folder.next_hops.write(self._new_next_hops)
-                if self._feed.stops_at_start:
+            self._outages.begin_step(self.engine.forwarding())
+            if self._new_paths:
+                for changes in self._new_paths:
+                    folder.paths.write(changes)
+                self._new_paths = []
+                if self._feed.stops_at_start and not self._paths.tables_lag:
                     self._advance(ps_from_s(index * step_s) + 1, folder)
                     self._paths.begin_step(*self._lost())
             index += 1
@@ -275,14 +297,16 @@ class Simulation:
             self._begin_step(index)
 
     def _begin_step(self, index):
-        """Look at the links of a step and, where it is time to, compute a new table."""
+        """Look at the links of a step, and have the tables made that nodes switch to from then on."""
         experiment = self.experiment
         step_s = experiment.topology.step_s
         start_ps, end_ps = ps_from_s(index * step_s), ps_from_s((index + 1) * step_s)
         start_s = experiment.start_s + index * step_s
         self._feed.begin(start_s, experiment.start_s + (index + 1) * step_s, start_ps, end_ps)
-        if index % max(1, round((experiment.routing.interval_s or step_s) / step_s)) == 0:
-            self._route(start_s, start_ps, first=index == 0)
+        is_due = index % max(1, round((experiment.routing.interval_s or step_s) / step_s)) == 0
+        self._new_paths = self._updating.begin_step(start_s, start_ps, end_ps, is_due)
+        if index == 0:
+            self._refuse_too_much(self._updating.first_routes)
         self._step_s = start_s
 
     def _end_step(self, folder):
@@ -292,6 +316,7 @@ class Simulation:
         if self._faults is not None:
             self._faults.count_until(self.engine.clock_ps)
         self._contacts.note(self._feed.changes_before(self.engine.clock_ps), folder.contacts)
+        self._outages.end_step(self.engine.clock_ps, folder.outages)
         self._paths.end_step(*self._lost())
         self._step_s = None
 
@@ -300,38 +325,22 @@ class Simulation:
         dropped = self.engine.flow_counters().dropped
         return dropped[:, LINK_DOWN], dropped[:, NO_ROUTE]
 
-    def _route(self, start_s, start_ps, first):
-        """A new forwarding table for every node, and the paths that it makes."""
-        snapshot = self._snapshots.of(self._feed.lasting_graph, self._table, self._load())
+    def _ask(self, snapshot):
+        """The policy's table for a snapshot, and its report; Ctrl-C leaves the policy at once."""
         self._in_policy = True
         try:
-            limit_s = self.experiment.routing.time_limit_s
-            self._table, report = compute_table(self._policy, snapshot, limit_s)
+            return compute_table(self._policy, snapshot, self.experiment.routing.time_limit_s)
         finally:
             self._in_policy = False
-        if first and len(report.looping_flows):
-            self._warn(
-                f'routing policy "{self._policy.name}" leads {len(report.looping_flows)} flows in a circle'
-            )
-        if self._next_hops is not None:
-            self._new_next_hops = self._next_hops.note(snapshot, self._table)
-        routes = follow_flows(snapshot, self._table)
-        if first:
-            self._refuse_too_much(routes)
-        self.engine.install_table(
-            self._table.link, self._table.label_of_flow, start_ps, self._table.next_label
-        )
-        active = (self.flows.start_ps <= start_ps) & (start_ps < self.flows.stop_ps)
-        self._new_paths = self._paths.note(start_s, routes, active)
 
-    def _load(self):
-        """Share of the last step for which each link of the graph was sending; None before the first."""
+    def _load_of(self, links):
+        """Share of the last step for which links (ids) were sending; None before the first."""
         busy_share = self._link_log.busy_share
         if busy_share is None:
             return None
         share = np.zeros(len(self._links.links.from_node))
         share[: len(busy_share)] = busy_share
-        return share[self._feed.lasting_graph.link]
+        return share[links]
 
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""
@@ -393,6 +402,7 @@ class Simulation:
             self._write_taps(folder, rest=True)
         self._link_log.close(engine.clock_ps, folder.links)
         self._contacts.close(experiment.start_s + engine.clock_ps / PS_PER_S, folder.contacts)
+        self._outages.close(engine.clock_ps, folder.outages)
         counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
         miss_m = self._feed.longest_miss_m
         if miss_m > WORST_MISS_M:
@@ -412,6 +422,7 @@ class Simulation:
             "path_change_count": self._paths.n_path_changes,
             "handover_count": self._paths.n_handovers,
             **application_entries(self.flows, experiment, counters, engine, self._names),
+            "routing": self._updating.summary() | self._outages.summary(counters.dropped),
             "faults": None if self._faults is None else self._faults.summary(engine.clock_ps),
             "scale": experiment.packets.scale if experiment.packets.scale != 1.0 else None,
             "satellites_failed": failures_of(self._ephemeris) or None,

@@ -16,7 +16,7 @@ from lasermesh.packets.pool_kernels import collect_chunks, spread_chunks
 from lasermesh.packets.queues import LinkQueues, with_lists
 from lasermesh.packets.setup import first_state, with_wider_batches
 from lasermesh.packets.state import NEVER, NO_RING
-from lasermesh.packets.tables import TableSlots
+from lasermesh.packets.tables import TableSlots, forwarding_of
 from lasermesh.packets.window_kernels import advance
 from lasermesh.traffic.flows import flows_from_rows
 from lasermesh.units import PS_PER_S
@@ -256,6 +256,10 @@ class PacketEngine:
         )
         # Work moves little from step to step: until it is measured, the number of streams stands for it.
         self._deal(np.bincount(domains.of_node, weights=streams))
+
+    def forwarding(self):
+        """What packets will meet in the step that was begun (`routing.Forwarding`); ask before `advance`."""
+        return forwarding_of(self._e, self.n_links)
 
     # -- running ------------------------------------------------------------------------------------
 

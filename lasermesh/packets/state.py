@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEVER = np.int64(2**63 - 1)
+from lasermesh import units
+
+NEVER = np.int64(units.NEVER)
 """An instant after every run; adding to it overflows."""
 
 ZERO = np.int64(0)

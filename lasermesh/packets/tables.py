@@ -3,7 +3,9 @@
 import numpy as np
 
 from lasermesh.packets import state
+from lasermesh.packets.arrays import offsets_of
 from lasermesh.packets.state import NEVER
+from lasermesh.routing import Forwarding
 from lasermesh.units import NONE
 
 
@@ -58,7 +60,9 @@ class TableSlots:
         has_next = had_next or has_next_label
         if slot < n_slots and (labels, choices, has_next) == (old_labels, old_choices, had_next):
             return e, slot
-        links = np.full((max(n_slots, slot + 1), n_nodes, labels, choices), NONE, np.int32)
+        # Of many, some more than needed: updates that take seconds to arrive make them grow again and again.
+        n_wanted = n_slots if slot < n_slots else slot + 1 + slot // 4
+        links = np.full((n_wanted, n_nodes, labels, choices), NONE, np.int32)
         next_label = np.full(links.shape[:3], NONE, np.int32)
         old_links = e.tables[:, :, : old_labels * old_choices]
         old_links = old_links.reshape(n_slots, n_nodes, old_labels, old_choices)
@@ -73,3 +77,39 @@ class TableSlots:
         e.control[state.O_NEXT_LABEL] = has_next
         tables = np.ascontiguousarray(np.concatenate(columns, axis=2))
         return e._replace(tables=tables, label_of_flow=of_flow), slot
+
+
+def forwarding_of(e, n_links):
+    """What packets meet in the step that the engine was told of last: `routing.Forwarding`."""
+    n_nodes = len(e.nodes)
+    node = np.repeat(np.arange(n_nodes), e.nodes[:, state.N_CHANGE_END] - e.nodes[:, state.N_CHANGE])
+    time_ps, kind, subject = (
+        e.changes[:, state.G_TIME],
+        e.changes[:, state.G_KIND],
+        e.changes[:, state.G_SUBJECT],
+    )
+    is_table = kind == state.CHANGE_TABLE
+    of_link = np.flatnonzero((kind == state.CHANGE_STOP) | (kind == state.CHANGE_START))
+    of_link = of_link[np.argsort(subject[of_link], kind="stable")]
+    of_node = (kind == state.CHANGE_NODE_DOWN) | (kind == state.CHANGE_NODE_UP)
+    return Forwarding(
+        e.tables,
+        e.label_of_flow,
+        int(e.control[state.O_LABELS]),
+        int(e.control[state.O_CHOICES]),
+        bool(e.control[state.O_NEXT_LABEL]),
+        e.flows[:, state.S_CHOICE].copy(),
+        e.links[:n_links, state.X_TO].copy(),
+        e.nodes[:, state.N_TABLE].copy(),
+        (e.links[:n_links, state.X_RATE] != 0).astype(np.int64),
+        1 - e.nodes[:, state.N_DOWN],
+        offsets_of(n_nodes, node[is_table]),
+        time_ps[is_table],
+        subject[is_table],
+        offsets_of(n_links, subject[of_link]),
+        time_ps[of_link],
+        (kind[of_link] == state.CHANGE_START).astype(np.int64),
+        offsets_of(n_nodes, node[of_node]),
+        time_ps[of_node],
+        (kind[of_node] == state.CHANGE_NODE_UP).astype(np.int64),
+    )

@@ -13,6 +13,15 @@ EVENT_NAMES = ("left", "arrived", "delivered", "dropped")
 """What happens to a packet, in the order in which it can at one instant."""
 
 
+OUTAGES = (
+    ("black-hole", "link_down"),
+    ("black-hole", "no_route"),
+    ("black-hole", "node_down"),
+    ("micro-loop", None),
+)
+"""Kind and cause of what keeps a flow from arriving."""
+
+
 class FlowList(NamedTuple):
     """The flows as the experiment names them; row i is flow i."""
 
@@ -86,6 +95,17 @@ class Contacts(NamedTuple):
     owlt_s: np.ndarray  # float64  one-way light time at the contact's middle
     open_start: np.ndarray  # bool  it began before the time that was looked at
     open_stop: np.ndarray  # bool  it lasts beyond that time
+
+
+class Outages(NamedTuple):
+    """When flows do not arrive; row i is one outage of one flow."""
+
+    t_s: np.ndarray  # float64 (n,)  since the topology's epoch
+    flow: np.ndarray  # int64
+    outcome: np.ndarray  # int64  row of OUTAGES
+    duration_s: np.ndarray  # float64
+    node: np.ndarray  # int64  where the flow's way ended at first, or which it first came to twice
+    open_end: np.ndarray  # bool  the end of the run cut it
 
 
 class PacketEvents(NamedTuple):

@@ -37,7 +37,7 @@ OBSERVED = {
 }
 """Tables that a run has only if it was asked for them: columns, and what makes a table of a portion."""
 
-_TABLES = ("flows", "links", "paths", "contacts", *OBSERVED)
+_TABLES = ("flows", "links", "paths", "contacts", "outages", *OBSERVED)
 _FILES = (
     MANIFEST,
     _TEMPORARY_MANIFEST,
@@ -61,8 +61,8 @@ class RunFolder:
     path : Path
     capture_path : Path
         Where a capture goes, if there is one.
-    links, paths, contacts : TableWriter
-        Take `LinkIntervals`, `PathChanges` and `Contacts` in portions while the run goes on.
+    links, paths, contacts, outages : TableWriter
+        Take `LinkIntervals`, `PathChanges`, `Contacts` and `Outages` in portions while the run goes on.
     packets, queue, next_hops : TableWriter or None
         Take `PacketEvents`, `QueueLengths` and `NextHopChanges`, where the run observes these.
 
@@ -79,13 +79,17 @@ class RunFolder:
         self.contacts = tables.TableWriter(
             path / "contacts.parquet", tables.CONTACTS, tables.contact_table, node_names
         )
+        self.outages = tables.TableWriter(
+            path / "outages.parquet", tables.OUTAGE_COLUMNS, tables.outage_table, node_names
+        )
         self.packets, self.queue, self.next_hops = (
             tables.TableWriter(path / f"{name}.parquet", *OBSERVED[name], node_names)
             if name in observed
             else None
             for name in OBSERVED
         )
-        written = self.links, self.paths, self.contacts, self.packets, self.queue, self.next_hops
+        usual = self.links, self.paths, self.contacts, self.outages
+        written = *usual, self.packets, self.queue, self.next_hops
         self._writers = [table for table in written if table is not None]
         self._made_here = made_here
         self._open = True

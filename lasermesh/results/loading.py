@@ -63,6 +63,11 @@ class Run:
         return self._table("contacts")
 
     @cached_property
+    def outages(self):
+        """Table (pyarrow), one row per black hole or micro-loop that a flow met; None from older runs."""
+        return self._table_if_kept("outages")
+
+    @cached_property
     def packets(self):
         """Table (pyarrow), one row per event of a traced packet; None if the run traced none."""
         return self._table_if_kept("packets")

@@ -1,4 +1,4 @@
-"""Sections of a run's text that only some runs have: marks, bulk transfers, services, faults."""
+"""Sections of a run's text that only some runs have: marks, bulk transfers, services, faults, outages."""
 
 from lasermesh.results.layout import LINE, columns, count, cut, decimal, label, share, size, wrapped
 
@@ -85,3 +85,31 @@ def faults_section(summary):
         for kind, of in faults.items()
     ]
     return columns("Faults", [("failures", ""), ("repairs", ""), ("down in all", "s")], rows)
+
+
+def outages_section(summary):
+    """When flows did not arrive: black holes by cause, micro-loops, and how fast tables came to agree."""
+    routing = summary.get("routing")
+    if not routing:
+        return []
+    found = [(f"Black holes, {cause}", entry) for cause, entry in routing["black_holes"].items()]
+    found.append(("Micro-loops", routing["micro_loops"]))
+    rows = [
+        [
+            name,
+            count(entry["count"]),
+            *(decimal(entry["total_s"], 3), decimal(entry["longest_s"], 3), count(entry["dropped"])),
+        ]
+        for name, entry in found
+        if entry["count"]
+    ]
+    if not rows:
+        return []
+    text = f"Outages of flows: {routing['policy']}, update = {routing['update']}"
+    text += f", {count(routing['tables'])} tables"
+    if took := routing["convergence_s"]:
+        text += (
+            f"; the last node had its table {took['mean']:.3f} s after a change, at most {took['max']:.3f} s"
+        )
+    headers = [("", "outages"), ("in all", "s"), ("longest", "s"), ("dropped", "packets")]
+    return [*wrapped(text), *columns("", headers, rows)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from lasermesh.errors import RunFailed
 from lasermesh.packets.causes import CAUSES
-from lasermesh.results.columns import EVENT_NAMES, KIND_NAMES
+from lasermesh.results.columns import EVENT_NAMES, KIND_NAMES, OUTAGES
 from lasermesh.results.statistics import PERCENTS
 from lasermesh.units import NONE
 
@@ -95,6 +95,15 @@ CONTACTS = (
     Column("open_stop", "bool", "", "whether it lasts beyond the time looked at"),
 )
 
+OUTAGE_COLUMNS = (
+    Column("t_s", "float64", "s", "when it began, since the topology's epoch"),
+    Column("flow", "int32", "", "row of the flow in the experiment"),
+    Column("kind", "string", "", "black-hole or micro-loop"),
+    Column("cause", "string", "", "of a black hole: link_down, no_route or node_down; else null"),
+    Column("duration_s", "float64", "s", "how long it lasted"),
+    Column("node", "string", "", "where the way ended when it began, or which it came to twice"),
+    Column("open_end", "bool", "", "whether the end of the run cut it"),
+)
 
 PACKETS = (
     Column("time_ps", "int64", "ps", "when it happened, since the run's start"),
@@ -214,6 +223,21 @@ def contact_table(contacts, node_names):
             _named(contacts.to_node, node_names),
             _named(contacts.kind, KIND_NAMES),
             *contacts[3:],
+        ],
+    )
+
+
+def outage_table(outages, node_names):
+    """Table of `Outages`."""
+    import pyarrow as pa
+
+    kind, cause = zip(*OUTAGES, strict=True)
+    return _table(
+        OUTAGE_COLUMNS,
+        [
+            *(outages.t_s, outages.flow, _named(outages.outcome, kind)),
+            pa.array(cause, pa.string()).take(pa.array(outages.outcome)),
+            *(outages.duration_s, _named(outages.node, node_names), outages.open_end),
         ],
     )
 

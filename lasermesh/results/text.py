@@ -13,7 +13,13 @@ from lasermesh.results.layout import (
     size,
     wrapped,
 )
-from lasermesh.results.sections import faults_section, marks_section, services_section, transfers_section
+from lasermesh.results.sections import (
+    faults_section,
+    marks_section,
+    outages_section,
+    services_section,
+    transfers_section,
+)
 from lasermesh.results.summary import drops_by_cause
 
 MOST_FLOWS = 20
@@ -35,6 +41,7 @@ def format_summary(summary):
         transfers_section(summary),
         services_section(summary),
         faults_section(summary),
+        outages_section(summary),
         _busiest_links(summary),
         _changes(summary, "handovers", "handover_count", "Hand-overs"),
         _changes(summary, "path_changes", "path_change_count", "Path changes"),

@@ -4,6 +4,7 @@ from lasermesh.routing.changes import TableChanges, table_changes
 from lasermesh.routing.declaring import Option, Policy, declare
 from lasermesh.routing.label_keeping import LabelKeeper
 from lasermesh.routing.options import options_of, read_options
+from lasermesh.routing.outcome_kernels import Forwarding
 from lasermesh.routing.policies import POLICIES, answer_of, compute_table, load_policy, policy_names
 from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
@@ -14,6 +15,7 @@ from lasermesh.scenario.fields import REQUIRED
 __all__ = [
     "POLICIES",
     "REQUIRED",
+    "Forwarding",
     "ForwardingTable",
     "LabelKeeper",
     "Option",

@@ -30,6 +30,10 @@ from lasermesh.scenario.topology import NODE, Topology
 
 PROCESSING = Number(0.0, 1.0, unit="s")
 PACKET, TRAIN = "packet", "train"
+INSTANT, CENTRAL, LINK_STATE, PREDICTED = "instant", "central", "link-state", "predicted"
+MAKE_FIRST, BREAK_FIRST = "make-before-break", "break-before-make"
+NEWS = Number(0.0, 60.0, unit="s")
+SPREADS = ("update", (LINK_STATE, PREDICTED))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,60 @@ class Routing:
         help="Longest wall-clock time of one call of a policy that is not built in.",
     )
     options: dict = key(Table(), {}, help="What the policy lets one set.")
+    update: str = key(
+        Choice((INSTANT, CENTRAL, LINK_STATE, PREDICTED)),
+        INSTANT,
+        help="How tables come to the nodes: at once; from a controller; by news of links that nodes pass on; "
+        "or computed beforehand from predicted contacts.",
+    )
+    update_delay_s: float = key(
+        Number(0.0, 3600.0, unit="s"),
+        1.0,
+        beside=("update", (CENTRAL,)),
+        help="From the instant at which the controller sees the links until its table is in force.",
+    )
+    controller: str | None = key(
+        NODE,
+        None,
+        beside=("update", (CENTRAL,)),
+        help="Node from which tables travel to the others; absent: they come to all at once.",
+    )
+    detection_s: float = key(
+        NEWS,
+        0.15,
+        beside=SPREADS,
+        help="From a change of a link until both of its ends know; as absent, three hellos of 50 ms "
+        "(BFD, RFC 5880).",
+    )
+    hop_processing_s: float = key(
+        NEWS,
+        0.0001,
+        beside=("update", (CENTRAL, LINK_STATE, PREDICTED)),
+        help="What news takes at each node.",
+    )
+    hold_s: float = key(
+        NEWS,
+        0.05,
+        beside=SPREADS,
+        help="How long a node waits for further changes before it computes (RFC 8405, INITIAL_SPF_DELAY).",
+    )
+    compute_s: float = key(
+        NEWS, 0.01, beside=SPREADS, help="What computing a table and putting it in force takes a node."
+    )
+    handover: str = key(
+        Choice((MAKE_FIRST, BREAK_FIRST)),
+        MAKE_FIRST,
+        beside=("update", (PREDICTED,)),
+        help="Whether links are left before their predicted end, or when they end.",
+    )
+    lead_s: float = key(
+        NEWS,
+        0.1,
+        beside=("update", (PREDICTED,)),
+        help="How long before its predicted end a link is left; default twice the default queue.",
+    )
+
+    controller_row: int | None = bulky(None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Reading an experiment: its own tables and its topology."""
 
-from lasermesh.scenario.experiment import TRAIN, Experiment, Packets, Routing
+from lasermesh.scenario.experiment import BREAK_FIRST, CENTRAL, TRAIN, Experiment, Packets, Routing
 from lasermesh.scenario.fields import BAD, Choice
 from lasermesh.scenario.flows import LONGEST_S, SCALED
 from lasermesh.scenario.problems import shown
@@ -11,6 +11,9 @@ from lasermesh.scenario.read_queues import check_queue_keys, check_takes_trains,
 from lasermesh.scenario.reading import read_table
 
 MOST_NAMED = 5
+MOST_PENDING = 100
+"""Tables that may be on their way at once; each takes memory."""
+
 WHOLE_STEPS_TOLERANCE = 1e-9  # relative; 0.3 / 0.1 is not 3 in floating point
 
 
@@ -60,7 +63,24 @@ def _read_routing(table, place, outline, read_policy):
                 f"must be a whole number of the topology's steps of {outline.step_s:g} s (got {interval_s:g})"
             )
             place.at("interval_s").report(message, interval_s)
+    _check_update(values, table, place, outline)
     return BAD if BAD in values.values() else Routing(**values)
+
+
+def _check_update(values, table, place, outline):
+    """What the keys about updates say together; fills in the controller's row."""
+    if "lead_s" in table and values["handover"] == BREAK_FIRST:
+        place.at("lead_s").report(f"cannot stand beside handover = {shown(BREAK_FIRST)}", table["lead_s"])
+    interval_s, delay_s = values["interval_s"], values["update_delay_s"]
+    if interval_s is None and outline:
+        interval_s = outline.step_s
+    if values["update"] == CENTRAL and BAD not in (interval_s, delay_s) and interval_s is not None:
+        if delay_s > MOST_PENDING * interval_s:
+            longest_s = MOST_PENDING * interval_s
+            message = f"must be at most {longest_s:g}, {MOST_PENDING} times interval_s (got {delay_s:g})"
+            place.at("update_delay_s").report(message, delay_s)
+    if values["controller"] not in (None, BAD) and outline and outline.names is not None:
+        values["controller_row"] = outline.names.find(values["controller"], place.at("controller"))
 
 
 def _read_packets(table, place):

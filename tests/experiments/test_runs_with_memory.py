@@ -165,3 +165,21 @@ def test_element_sets_that_are_left_out_are_counted(decaying, tmp_path):
     assert done.kept.manifest["satellites_left_out"] == {"skipped": 1, "failed": 1}
     assert "Element sets that were left out, 1: duplicate 1" in format_summary(done.summary)
     assert any("STARLINK-1008 (44714)" in warning for warning in done.warnings)
+
+
+def test_looking_ahead_changes_nothing_in_the_links(remembering, tmp_path):
+    """Foretold tables need the steps to come, of terminals that acquire, lose each other and fail."""
+    faults = "".join(
+        f'[[faults]]\nterminals = [["w-{plane}-{slot}", 0]]\nmtbf_s = 9.0\nmttr_s = 3.0\n'
+        for plane in range(6)
+        for slot in range(8)
+    )
+    remembering.write_text(remembering.read_text() + faults)
+    sets = ["duration_s=12"]
+    plain = go(remembering, tmp_path / "plain", sets=sets)
+    ahead = ["routing.update=predicted", "routing.lead_s=2.5"]
+    looking = go(remembering, tmp_path / "looking", sets=sets + ahead)
+    assert looking.kept.manifest["hashes"]["link_graph"] == plain.kept.manifest["hashes"]["link_graph"]
+    assert looking.kept.contacts.equals(plain.kept.contacts)
+    assert looking.summary["faults"] == plain.summary["faults"]
+    assert looking.summary["faults"]["terminals"]["failures"] > 20

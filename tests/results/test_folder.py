@@ -47,6 +47,7 @@ def test_finished_folder_holds_these_files_and_no_other(tmp_path):
         "flows.parquet",
         "links.parquet",
         "manifest.json",
+        "outages.parquet",
         "paths.parquet",
         "summary.json",
     ]

@@ -56,7 +56,11 @@ EXAMPLES = [
 # Keys that go with other values than those of the first file.
 ELSEWHERE = dict.fromkeys(
     [("packets.toml", "ecn_threshold_packets"), ("packets.toml", "ecn_threshold_bytes")], "packets-ecn.toml"
-) | {
+)
+ELSEWHERE |= dict.fromkeys(
+    [("routing.toml", "update_delay_s"), ("routing.toml", "controller")], "routing-central.toml"
+)
+ELSEWHERE |= {
     ("flows.toml", key.name): "kinds.toml"
     for key in keys_of(Flow).values()
     if key.name in ("matrix", "sites", "total_gbps", "largest")

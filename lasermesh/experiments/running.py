@@ -34,7 +34,7 @@ from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, RunFolder, summarise
-from lasermesh.routing import compute_table, follow_flows, load_policy
+from lasermesh.routing import compute_table, follow_flows, load_policy, loop_free_alternates
 from lasermesh.scenario import load_experiment
 from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
@@ -177,6 +177,9 @@ class Simulation:
             seed=experiment.seed,
             threads=threads,
             reroute=experiment.packets.on_link_down == "reroute",
+            alternate_after_ps=(
+                ps_from_s(experiment.routing.alternate_after_s) if experiment.routing.fast_reroute else None
+            ),
             framing_bytes=experiment.packets.framing_bytes,
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
             longest_window_ps=LONGEST_WINDOW_PS,
@@ -301,9 +304,11 @@ class Simulation:
         routes = follow_flows(snapshot, self._table)
         if first:
             self._refuse_too_much(routes)
-        self.engine.install_table(
-            self._table.link, self._table.label_of_flow, start_ps, self._table.next_label
-        )
+        table = self._table
+        backup = table.backup
+        if self.experiment.routing.fast_reroute and backup is None:
+            backup = loop_free_alternates(snapshot, table).link
+        self.engine.install_table(table.link, table.label_of_flow, start_ps, table.next_label, backup)
         active = (self.flows.start_ps <= start_ps) & (start_ps < self.flows.stop_ps)
         self._new_paths = self._paths.note(start_s, routes, active)
 

@@ -19,6 +19,10 @@ class ForwardingTable(NamedTuple):
     """int32 (n_flows, n_paths): labels a flow's packets enter with; paths from the left, NONE as above."""
     next_label: np.ndarray | None = None
     """int32 (n_nodes, n_labels): the label a packet leaves with; NONE keeps it. None: every label is kept."""
+    backup: np.ndarray | None = None
+    """int32 (n_nodes, n_labels): with fast reroute, the link to take when all choices are down, or NONE.
+
+    Absent: with fast reroute, those of `loop_free_alternates`. That they make no loop is not looked into."""
 
 
 class TableReport(NamedTuple):
@@ -86,7 +90,12 @@ def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
         if next_label.shape != link.shape[:2]:
             complain(f"returned a next_label array of shape {next_label.shape}; must be {link.shape[:2]}")
         _check_labels(next_label, n_labels, "next_label", complain)
-    return ForwardingTable(link, label_of_flow, next_label)
+    backup = result.backup
+    if backup is not None:
+        backup = _int32(backup, "backup", complain)
+        if backup.shape != link.shape[:2]:
+            complain(f"returned a backup array of shape {backup.shape}; must be {link.shape[:2]}")
+    return ForwardingTable(link, label_of_flow, next_label, backup)
 
 
 def _int32(values, what, complain):
@@ -113,20 +122,27 @@ def _check_labels(labels, n_labels, what, complain):
 
 def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
     """Complain about the first entry that is no link of its node that is up, or that follows a gap."""
-    place = table_kernels.find_wrong_link(table.link, snapshot.ends_of_link)
+    _check_array(table.link, "link", snapshot, complain)
+    if table.backup is not None:
+        _check_array(table.backup[:, :, np.newaxis], "backup link", snapshot, complain)
+
+
+def _check_array(links, what, snapshot, complain):
+    """The same for one array of link ids by node, label and choice."""
+    place = table_kernels.find_wrong_link(links, snapshot.ends_of_link)
     if place != NONE:
-        node, label, choice = np.unravel_index(place, table.link.shape)
-        link = int(table.link[node, label, choice])
+        node, label, choice = np.unravel_index(place, links.shape)
+        link = int(links[node, label, choice])
         where = f'at node "{snapshot.names[node]}", label {label}'
         if link < NONE:
-            complain(f"names link {link} {where}; link ids are not negative, {NONE} is none")
+            complain(f"names {what} {link} {where}; link ids are not negative, {NONE} is none")
         if link == NONE:
             complain(f"leaves choice {choice} {where} empty but fills a later one; fill them from the left")
         ends = snapshot.ends_of_link
         if link >= len(ends) or ends[link, 0] == NONE:
-            complain(f"names link {link} {where}, which is down")
+            complain(f"names {what} {link} {where}, which is down")
         start, end = (snapshot.names[row] for row in ends[link])
-        complain(f'names link {link} {where}, which starts elsewhere: it goes from "{start}" to "{end}"')
+        complain(f'names {what} {link} {where}, which starts elsewhere: it goes from "{start}" to "{end}"')
 
 
 def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) -> TableReport:

@@ -10,6 +10,7 @@ from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import (
     Choice,
     Either,
+    Flag,
     Integer,
     ListOf,
     Name,
@@ -46,6 +47,17 @@ class Routing:
         help="How often tables are computed; a whole number of steps; absent: every step.",
     )
     options: dict = key(Table(), {}, help="Passed to the policy as they are.")
+    fast_reroute: bool = key(
+        Flag(),
+        False,
+        help="Whether a node that knows a link to be down takes another at once, if one is safe.",
+    )
+    alternate_after_s: float = key(
+        Number(0.0, LONGEST_S, unit="s"),
+        0.0,
+        beside=("fast_reroute", (True,)),
+        help="How long a link is down before its node knows.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

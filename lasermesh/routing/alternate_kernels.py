@@ -4,6 +4,8 @@ What matters is where a table leads, not how it was computed: a neighbour will d
 gives from there comes through the node that asks. Where every node has one choice the paths form a tree
 towards the destination, and "comes through" means "lies below", which the numbers of a depth-first walk tell
 at once. Where a node has several choices, they are followed.
+
+Rows that the inner loops look up are unsigned: see `tree_kernels`.
 """
 
 from typing import NamedTuple
@@ -14,102 +16,99 @@ from lasermesh.compiled import hot_kernel, parallel_kernel, prange
 from lasermesh.units import NONE
 
 
+NEVER_S = 1e300  # added to a delay, it rules out a link without a branch (inf times 0 would be nan)
+
+
 class TableLinks(NamedTuple):
     """The links that are up by the node they start at, and a table over them."""
 
     transit: np.ndarray  # bool (n_nodes,)
     first: np.ndarray  # int64 (n_nodes + 1,)  links of node n: rows first[n] to first[n + 1]
-    to_node: np.ndarray  # int32 (n_links,)
+    to_node: np.ndarray  # uint32 (n_links,)
     delay_s: np.ndarray  # float64 (n_links,)
     link: np.ndarray  # int32 (n_links,)  ids
-    row_of_link: np.ndarray  # int32 (greatest id + 1,)
-    choice: np.ndarray  # int32 (n_nodes, n_labels, n_choices)  ids, NONE where there are no more
+    row_of_link: np.ndarray  # uint32 (greatest id + 1,)
+    choice: np.ndarray  # int32 (n_labels, n_nodes, n_choices)  ids, NONE where there are no more
 
 
 class AlternateScratch(NamedTuple):
     """Work space of one worker."""
 
-    head: np.ndarray  # int32 (n_nodes,)  the last of the entries that lead to a node, NONE
-    next_entry: np.ndarray  # int32 (n_nodes * n_choices,)  the one before of the same node, NONE
-    unknown: (
-        np.ndarray
-    )  # int32 (n_nodes,)  choices of which it is not known that they lead to the destination
-    order: np.ndarray  # int32 (n_nodes,)  nodes from the destination outward, each behind all its choices
-    onward: np.ndarray  # int32 (n_nodes,)  where the first choice leads
-    total_s: np.ndarray  # float64 (n_nodes,)  delay by first choices; inf where some do not arrive
-    begin: np.ndarray  # int32 (n_nodes,)  number in a depth-first walk of the tree
-    size: np.ndarray  # int32 (n_nodes,)  nodes of its subtree, whose numbers follow; 0 outside the tree
-    cursor: np.ndarray  # int32 (n_nodes,)
+    head: np.ndarray  # uint32 (n_nodes,)  1 + the last of the entries that lead to a node, 0: none
+    next_entry: np.ndarray  # uint32 (1 + n_nodes * n_choices,)  by 1 + entry: likewise the one before it
+    unknown: np.ndarray  # uint32 (n_nodes,)  choices of which it is not known that they arrive
+    first_row: np.ndarray  # uint32 (n_nodes,)  row of the first choice; not used where there is none
+    order: np.ndarray  # uint32 (n_nodes,)  nodes whose every choice arrives, each behind all its choices
+    total_s: np.ndarray  # float64 (n_nodes,)  delay by first choices; inf where none leads there
+    alternate_s: np.ndarray  # float64 (n_nodes,)  the same of nodes that may be alternates; inf for others
+    begin: np.ndarray  # uint32 (n_nodes,)  place in the order
+    size: np.ndarray  # uint32 (n_nodes,)  in a tree: nodes below it and itself, which follow; 0 outside
     mark: np.ndarray  # int32 (n_nodes,)
-    stack: np.ndarray  # int32 (n_nodes,)
+    stack: np.ndarray  # uint32 (n_nodes,)
 
 
 @hot_kernel
 def order_nodes(table, label, destination, scratch):
-    """Put the nodes whose every choice arrives in order; how many, and whether any has several choices."""
-    head, next_entry, unknown = scratch.head, scratch.next_entry, scratch.unknown
+    """Put the nodes whose every choice arrives in order; how many, and whether any has several choices.
+
+    Nodes are taken from a stack, so that in a tree those below a node follow it.
+    """
+    head, next_entry, unknown, stack = scratch.head, scratch.next_entry, scratch.unknown, scratch.stack
     n_nodes, n_choices = len(table.transit), table.choice.shape[2]
     has_several = False
-    head[:] = NONE
+    head[:] = 0
     scratch.total_s[:] = np.inf
     for node in range(n_nodes):
-        unknown[node] = 0
-        if node == destination:
-            continue
-        for choice in range(n_choices):
-            chosen = table.choice[node, label, choice]
-            if chosen == NONE:
-                break
-            onward = table.to_node[table.row_of_link[chosen]]
-            entry = node * n_choices + choice
+        count = 0
+        while count < n_choices and table.choice[label, node, count] != NONE and node != destination:
+            row = table.row_of_link[np.uint32(table.choice[label, node, count])]
+            if count == 0:
+                scratch.first_row[node] = row
+            onward = table.to_node[row]
+            count += 1
+            entry = np.uint64(node * n_choices + count)
             next_entry[entry] = head[onward]
             head[onward] = entry
-            unknown[node] += 1
-        has_several |= unknown[node] > 1
-    scratch.order[0] = destination
+        unknown[node] = count
+        has_several |= count > 1
+    stack[0] = destination
     scratch.total_s[destination] = 0.0
-    n_found = 1
-    n_taken = 0
-    while n_taken < n_found:
-        node = scratch.order[n_taken]
-        n_taken += 1
-        entry = head[node]
-        while entry != NONE:
-            sender = entry // n_choices
-            entry = next_entry[entry]
-            unknown[sender] -= 1
+    depth = 1
+    n_ordered = 0
+    while depth > 0:
+        depth -= 1
+        node = stack[depth]
+        scratch.order[n_ordered] = node
+        scratch.begin[node] = n_ordered
+        n_ordered += 1
+        so_far_s = scratch.total_s[node]
+        entry = np.uint64(head[node])
+        while entry != 0:
+            sender = np.uint64(entry - np.uint64(1)) // np.uint64(n_choices)
+            entry = np.uint64(next_entry[entry])
+            unknown[sender] -= np.uint32(1)
+            row = scratch.first_row[sender]
+            if table.to_node[row] == node:
+                scratch.total_s[sender] = so_far_s + table.delay_s[row]
             if unknown[sender] == 0:
-                row = table.row_of_link[table.choice[sender, label, 0]]
-                scratch.onward[sender] = table.to_node[row]
-                scratch.total_s[sender] = scratch.total_s[table.to_node[row]] + table.delay_s[row]
-                scratch.order[n_found] = sender
-                n_found += 1
-    return n_found, has_several
+                stack[depth] = sender
+                depth += 1
+    for node in range(n_nodes):
+        carries = (table.transit[node] or node == destination) and unknown[node] == 0
+        scratch.alternate_s[node] = scratch.total_s[node] if carries else np.inf
+    return n_ordered, has_several
 
 
 @hot_kernel
-def number_tree(scratch, n_ordered):
-    """Numbers of a depth-first walk from the destination: those below a node follow its own."""
-    order, onward = scratch.order, scratch.onward
-    begin, size, cursor = scratch.begin, scratch.size, scratch.cursor
+def measure_tree(table, scratch, n_ordered):
+    """How many nodes lie below each, itself counted."""
+    size = scratch.size
     size[:] = 0
-    for place in range(n_ordered):
-        size[order[place]] = 1
     for place in range(n_ordered - 1, 0, -1):
-        size[onward[order[place]]] += size[order[place]]
-    begin[order[0]] = 0
-    cursor[order[0]] = 1
-    for place in range(1, n_ordered):
-        node = order[place]
-        begin[node] = cursor[onward[node]]
-        cursor[onward[node]] += size[node]
-        cursor[node] = begin[node] + 1
-
-
-@hot_kernel
-def is_below(scratch, node, above):
-    """Whether a node's path in the tree comes through another, or ends or starts there."""
-    return 0 <= scratch.begin[node] - scratch.begin[above] < scratch.size[above]
+        node = scratch.order[place]
+        size[node] += np.uint32(1)
+        size[table.to_node[scratch.first_row[node]]] += size[node]
+    size[scratch.order[0]] += np.uint32(1)
 
 
 @hot_kernel
@@ -127,10 +126,10 @@ def meets(table, label, destination, scratch, visit, start, first, second):
         if node == destination:
             continue
         for choice in range(table.choice.shape[2]):
-            chosen = table.choice[node, label, choice]
+            chosen = table.choice[label, node, choice]
             if chosen == NONE:
                 break
-            onward = table.to_node[table.row_of_link[chosen]]
+            onward = table.to_node[table.row_of_link[np.uint32(chosen)]]
             if mark[onward] != visit:
                 mark[onward] = visit
                 meets_first |= onward == first
@@ -142,44 +141,59 @@ def meets(table, label, destination, scratch, visit, start, first, second):
 
 @hot_kernel
 def fill_alternates_of_label(table, label, destination, scratch, backup, protects_node):
-    """One label's alternates, of every node that has one choice."""
+    """One label's alternates, of every node that has one choice: `backup` and `protects_node` (n_nodes,)."""
     n_ordered, has_several = order_nodes(table, label, destination, scratch)
     if has_several:
         scratch.mark[:] = 0
     else:
-        number_tree(scratch, n_ordered)
+        measure_tree(table, scratch, n_ordered)
     visit = 0
     n_choices = table.choice.shape[2]
     for node in range(len(table.transit)):
-        primary = table.choice[node, label, 0]
-        if node == destination or primary == NONE:
+        backup[node] = NONE
+        protects_node[node] = False
+        if node == destination or table.choice[label, node, 0] == NONE:
             continue
-        if n_choices > 1 and table.choice[node, label, 1] != NONE:
+        if n_choices > 1 and table.choice[label, node, 1] != NONE:
             continue
-        next_node = table.to_node[table.row_of_link[primary]]
-        best_s = np.inf
-        best_protects = False
-        for row in range(table.first[node], table.first[node + 1]):
+        first_row = np.uint64(scratch.first_row[node])
+        next_node = table.to_node[first_row]
+        begin, size = np.uint32(scratch.begin[node]), np.uint32(scratch.size[node])
+        next_begin, next_size = np.uint32(scratch.begin[next_node]), np.uint32(scratch.size[next_node])
+        safe_s, safest_s = np.inf, np.inf  # of alternates, and of those that avoid the next node
+        safe, safest = np.uint64(0), np.uint64(0)
+        for row in range(np.uint64(table.first[node]), np.uint64(table.first[node + 1])):
             other = table.to_node[row]
-            total_s = scratch.total_s[other] + table.delay_s[row]
-            if table.link[row] == primary or total_s == np.inf:
-                continue
-            if not table.transit[other] and other != destination:
-                continue
             if has_several:
                 visit += 1
-                returns, meets_next = meets(table, label, destination, scratch, visit, other, node, next_node)
+                returns, meets_next = meets(
+                    table, label, destination, scratch, visit, other, np.uint32(node), next_node
+                )
             else:
-                returns = is_below(scratch, other, node)
-                meets_next = is_below(scratch, other, next_node)
-            if returns:
-                continue
-            protects = not meets_next and next_node != destination
-            better = total_s < best_s or (total_s == best_s and table.link[row] < backup[node, label])
-            if (protects and not best_protects) or (protects == best_protects and better):
-                best_s, best_protects = total_s, protects
-                backup[node, label] = table.link[row]
-        protects_node[node, label] = best_protects
+                place = scratch.begin[other]
+                returns = np.uint32(place - begin) < size  # what wraps round is large
+                meets_next = np.uint32(place - next_begin) < next_size
+            # Nobody can foresee which links will do: written without branches for that, which makes all of
+            # this a third faster. Only ties have one.
+            row_s = (
+                scratch.alternate_s[other]
+                + table.delay_s[row]
+                + NEVER_S * np.float64(returns | (row == first_row))
+            )
+            if (row_s == safe_s) & (row_s < NEVER_S):
+                safe = row if table.link[row] < table.link[safe] else safe
+            safe = row if row_s < safe_s else safe
+            safe_s = min(row_s, safe_s)
+            row_s += NEVER_S * np.float64(meets_next)
+            if (row_s == safest_s) & (row_s < NEVER_S):
+                safest = row if table.link[row] < table.link[safest] else safest
+            safest = row if row_s < safest_s else safest
+            safest_s = min(row_s, safest_s)
+        if safest_s < NEVER_S:
+            backup[node] = table.link[safest]
+            protects_node[node] = True
+        elif safe_s < NEVER_S:
+            backup[node] = table.link[safe]
 
 
 @hot_kernel
@@ -189,23 +203,27 @@ def fill_alternates_of_worker(table, destinations, scratch, worker, n_workers, b
         scratch.head[worker],
         scratch.next_entry[worker],
         scratch.unknown[worker],
+        scratch.first_row[worker],
         scratch.order[worker],
-        scratch.onward[worker],
         scratch.total_s[worker],
+        scratch.alternate_s[worker],
         scratch.begin[worker],
         scratch.size[worker],
-        scratch.cursor[worker],
         scratch.mark[worker],
         scratch.stack[worker],
     )
     for label in range(worker, len(destinations), n_workers):
-        if destinations[label] != NONE:
-            fill_alternates_of_label(table, label, destinations[label], mine, backup, protects_node)
+        destination = destinations[label]
+        if destination == NONE:
+            backup[label] = NONE
+            protects_node[label] = False
+        else:
+            fill_alternates_of_label(table, label, destination, mine, backup[label], protects_node[label])
 
 
 @parallel_kernel
 def fill_alternates(table, destinations, scratch, backup, protects_node):
-    """All labels' alternates: backup int32 (n_nodes, n_labels), NONE before; protects_node likewise, bool."""
+    """Alternates of all labels: `backup` int32 and `protects_node` bool, both (n_labels, n_nodes)."""
     n_workers = len(scratch.head)
     for worker in prange(n_workers):
         mine = np.int64(worker)

@@ -56,42 +56,43 @@ def loop_free_alternates(snapshot: Snapshot, table: ForwardingTable) -> Alternat
     """
     n_nodes, n_labels, n_choices = table.link.shape
     destinations = _destinations_of_labels(snapshot, table)
-    row_of_link = np.full(len(snapshot.ends_of_link), NONE, dtype=np.int32)
+    row_of_link = np.zeros(len(snapshot.ends_of_link), dtype=np.uint32)
     row_of_link[snapshot.link] = np.arange(snapshot.n_links)
-    arrays = for_kernels(
-        snapshot.transit,
-        snapshot.first,
-        snapshot.to_node,
-        snapshot.delay_s,
-        snapshot.link,
-        row_of_link,
-        table.link,
+    transit, first, delay_s, link = for_kernels(
+        snapshot.transit, snapshot.first, snapshot.delay_s, snapshot.link
     )
-    links = alternate_kernels.TableLinks(*arrays)
+    links = alternate_kernels.TableLinks(
+        transit=transit,
+        first=first,
+        to_node=snapshot.to_node.astype(np.uint32),
+        delay_s=delay_s,
+        link=link,
+        row_of_link=row_of_link,
+        choice=table.link.transpose(1, 0, 2).copy(),
+    )
     parallel = snapshot.n_links * n_labels >= LINKS_WORTH_TWO_WORKERS
     n_workers = min(n_labels, 2 * (os.cpu_count() or 1)) if parallel else 1
-    of_nodes, of_choices = (n_workers, n_nodes), (n_workers, n_nodes * n_choices)
+    of_nodes = (n_workers, n_nodes)
     scratch = alternate_kernels.AlternateScratch(
-        head=np.empty(of_nodes, np.int32),
-        next_entry=np.empty(of_choices, np.int32),
-        unknown=np.empty(of_nodes, np.int32),
-        order=np.empty(of_nodes, np.int32),
-        onward=np.empty(of_nodes, np.int32),
+        head=np.empty(of_nodes, np.uint32),
+        next_entry=np.empty((n_workers, 1 + n_nodes * n_choices), np.uint32),
+        unknown=np.empty(of_nodes, np.uint32),
+        first_row=np.empty(of_nodes, np.uint32),
+        order=np.empty(of_nodes, np.uint32),
         total_s=np.empty(of_nodes),
-        begin=np.empty(of_nodes, np.int32),
-        size=np.empty(of_nodes, np.int32),
-        cursor=np.empty(of_nodes, np.int32),
+        alternate_s=np.empty(of_nodes),
+        begin=np.zeros(of_nodes, np.uint32),
+        size=np.zeros(of_nodes, np.uint32),
         mark=np.empty(of_nodes, np.int32),
-        stack=np.empty(of_nodes, np.int32),
+        stack=np.empty(of_nodes, np.uint32),
     )
-    found = Alternates(
-        np.full((n_nodes, n_labels), NONE, dtype=np.int32), np.zeros((n_nodes, n_labels), dtype=np.bool_)
-    )
+    backup = np.empty((n_labels, n_nodes), np.int32)
+    protects_node = np.empty((n_labels, n_nodes), np.bool_)
     if parallel:
-        alternate_kernels.fill_alternates(links, destinations, scratch, *found)
+        alternate_kernels.fill_alternates(links, destinations, scratch, backup, protects_node)
     else:
-        alternate_kernels.fill_alternates_of_worker(links, destinations, scratch, 0, 1, *found)
-    return found
+        alternate_kernels.fill_alternates_of_worker(links, destinations, scratch, 0, 1, backup, protects_node)
+    return Alternates(backup.T.copy(), protects_node.T.copy())
 
 
 def _destinations_of_labels(snapshot, table):

@@ -15,7 +15,6 @@ import numpy as np
 from lasermesh.compiled import hot_kernel, parallel_kernel, prange
 from lasermesh.units import NONE
 
-
 NEVER_S = 1e300  # added to a delay, it rules out a link without a branch (inf times 0 would be nan)
 
 

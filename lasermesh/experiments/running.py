@@ -187,6 +187,9 @@ class Simulation:
             seed=experiment.seed,
             threads=threads,
             reroute=experiment.packets.on_link_down == "reroute",
+            alternate_after_ps=(
+                ps_from_s(experiment.routing.alternate_after_s) if experiment.routing.fast_reroute else None
+            ),
             framing_bytes=experiment.packets.framing_bytes,
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
             longest_window_ps=LONGEST_WINDOW_PS,

@@ -27,6 +27,8 @@ from lasermesh.packets.state import (
     N_IN_END,
     N_TABLE,
     NEVER,
+    O_ALTERNATE_AFTER,
+    O_BACKUP,
     O_BATCH,
     O_CHOICES,
     O_FRAMING,
@@ -53,6 +55,7 @@ from lasermesh.packets.state import (
     V_FOUND,
     V_HANDLED,
     V_HEADS,
+    X_FREE,
     X_PROCESSING,
     X_RATE,
     X_TAPS,
@@ -68,6 +71,15 @@ GONE = -3
 
 
 @inline_kernel
+def count_choices(tables, slot, node, first, n_choices):
+    """How many choices of an entry are filled; they are from the left."""
+    usable = 0
+    while usable < n_choices and tables[slot, node, first + usable] != NONE:
+        usable += 1
+    return usable
+
+
+@inline_kernel
 def row_of_table(e, node, ident, word):
     """Link that the table in force at a node names for a packet, NONE if none (design: routing, labels)."""
     slot = e.nodes[node, N_TABLE]
@@ -78,12 +90,43 @@ def row_of_table(e, node, ident, word):
     if n_choices == 1:
         return np.int64(e.tables[slot, node, label])
     first = label * n_choices
-    usable = 0
-    while usable < n_choices and e.tables[slot, node, first + usable] != NONE:
-        usable += 1
+    usable = count_choices(e.tables, slot, node, first, n_choices)
     if usable == 0:
         return NONE
     return np.int64(e.tables[slot, node, first + e.flows[ident >> SEQUENCE_BITS, S_CHOICE] % usable])
+
+
+@inline_kernel
+def is_avoided(links, link, now, after):
+    """Whether a node knows that a link of its own is down, as it does a while after the link went down."""
+    return links[link, X_RATE] == 0 and now - links[link, X_FREE] >= after
+
+
+@part_kernel
+def alternate_of(e, node, now, ident, word, chosen):
+    """The link that a packet takes with fast reroute where the one chosen for it is down (rule 2).
+
+    The first that the node does not know to be down, which it may be all the same: of the choices, from the
+    chosen one on, in a circle, then the backup. The chosen one if there is none.
+    """
+    after = e.control[O_ALTERNATE_AFTER]
+    slot = e.nodes[node, N_TABLE]
+    label = word & LABEL_MASK
+    n_choices = e.control[O_CHOICES]
+    first = label * n_choices
+    usable = count_choices(e.tables, slot, node, first, n_choices)
+    hashed = e.flows[ident >> SEQUENCE_BITS, S_CHOICE]
+    for k in range(usable):
+        link = np.int64(e.tables[slot, node, first + (hashed + k) % usable])
+        if not is_avoided(e.links, link, now, after):
+            return link
+    if e.control[O_BACKUP]:
+        link = np.int64(
+            e.tables[slot, node, e.control[O_LABELS] * (n_choices + e.control[O_NEXT_LABEL]) + label]
+        )
+        if link >= 0 and not is_avoided(e.links, link, now, after):
+            return link
+    return chosen
 
 
 @inline_kernel
@@ -92,6 +135,8 @@ def route(e, worker, node, now, position):
     ident = e.packets[position, P_IDENT]
     word = e.packets[position, P_WORD]
     link = row_of_table(e, node, ident, word)
+    if link >= 0 and e.links[link, X_RATE] == 0 and e.control[O_ALTERNATE_AFTER] >= 0:
+        link = alternate_of(e, node, now, ident, word, link)
     if link < 0 or e.links[link, X_RATE] == 0:
         cause = NO_ROUTE
         if link >= 0:

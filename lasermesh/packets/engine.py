@@ -19,7 +19,7 @@ from lasermesh.packets.state import NEVER, NO_RING
 from lasermesh.packets.tables import TableSlots, forwarding_of
 from lasermesh.packets.window_kernels import advance
 from lasermesh.traffic.flows import flows_from_rows
-from lasermesh.units import PS_PER_S
+from lasermesh.units import NONE, PS_PER_S
 
 FIRST_CHUNKS = 4096
 FIRST_TAPS = 64
@@ -67,6 +67,9 @@ class PacketEngine:
         Results do not depend on it.
     reroute : bool
         What a stopped link leaves behind is handed back to its node instead of dropped.
+    alternate_after_ps : int, optional
+        Fast reroute: how long a link has been down when its node takes the next choice of its table, or the
+        backup. Absent: never.
     framing_bytes : int
     trace : bool
         Tap every delivery and drop (see `drain_taps`).
@@ -87,6 +90,7 @@ class PacketEngine:
         seed=0,
         threads=1,
         reroute=False,
+        alternate_after_ps=None,
         framing_bytes=0,
         trace=False,
         processing_ps=None,
@@ -118,6 +122,7 @@ class PacketEngine:
         options = {
             state.O_SEED: seed,
             state.O_REROUTE: reroute,
+            state.O_ALTERNATE_AFTER: NONE if alternate_after_ps is None else alternate_after_ps,
             state.O_FRAMING: framing_bytes,
             state.O_TRACE: trace,
             state.O_TRACED_FLOWS: (flows.traced != 0).any(),
@@ -175,7 +180,7 @@ class PacketEngine:
         self._e.links[links, state.X_LIMIT_PACKETS] = limit_packets
         self._e.links[links, state.X_LIMIT_BYTES] = limit_bytes
 
-    def install_table(self, link, label_of_flow, switch_ps, next_label=None):
+    def install_table(self, link, label_of_flow, switch_ps, next_label=None, backup=None):
         """Give every node a forwarding table to switch to at its own time.
 
         Parameters
@@ -186,8 +191,10 @@ class PacketEngine:
         switch_ps : int or int64 array, shape (n_nodes,)
             Not earlier than the start of the next step, or it takes effect there.
         next_label : int32 array, shape (n_nodes, n_labels), optional
+        backup : int32 array, shape (n_nodes, n_labels), optional
+            For fast reroute: the link where all choices are known to be down, or NONE.
         """
-        self._e = self._slots.install(self._e, link, label_of_flow, switch_ps, next_label)
+        self._e = self._slots.install(self._e, link, label_of_flow, switch_ps, next_label, backup)
 
     def begin_step(self, step):
         """Tell the engine of the step it has reached: delays, and everything that changes within it."""

@@ -44,7 +44,7 @@ COUNT_SHIFT = 54  # of trains; a packet is a train of one
 COUNT_MASK = 0x1FF
 
 # Columns of `links`. The transmitter: written by the sender's domain alone.
-X_FREE = 0  # when the last bit of the packet in service leaves, or left
+X_FREE = 0  # when the last bit of the packet in service leaves, or left; while the link is down: since when
 X_BUSY = 1  # 1: the first unsent packet is in service
 X_WAITING = 2
 X_WAITING_BYTES = 3
@@ -277,6 +277,8 @@ O_TRAINS = 16  # 1: some entries are trains
 O_END = 17  # end of the run
 O_BATCH = 18  # packets that a batch takes at once, if there are as many
 O_TAPPED = 21  # 1: something is recorded
+O_ALTERNATE_AFTER = 22  # fast reroute: how long a link has been down when its node avoids it; NONE: never
+O_BACKUP = 23  # 1: tables name a link for when all choices are down
 C_ROWS = 19  # of each worker in `found`, `order`, `merged`, `segments`, `inbox`
 C_WAKE_ROWS = 20  # of each worker and parity in `wakes`
 C_ARRIVED = 24  # at the barrier; a line of its own
@@ -361,7 +363,9 @@ class Engine(NamedTuple):
     wakes: np.ndarray  # int64 (2 * n_workers * C_WAKE_ROWS,)  domains that each worker has woken
     changes: np.ndarray  # int64 (n, 4)  by node, then time, then the order of effect
     heap: np.ndarray  # int64 (n_workers * most streams of a node, 2)  time, stream
-    tables: np.ndarray  # int32 (n_slots, n_nodes, columns)  links by label and choice, then next labels
+    tables: (
+        np.ndarray
+    )  # int32 (n_slots, n_nodes, columns)  links by label and choice, then next labels, then backups
     label_of_flow: np.ndarray  # int32 (n_slots, n_flows)
     taps: np.ndarray  # int64 (n_workers * room, TAP_COLUMNS)
     found: np.ndarray  # int64 (n_workers * C_ROWS, 3)  time, position, link of what is to be forwarded

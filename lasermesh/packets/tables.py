@@ -1,5 +1,7 @@
 """Forwarding tables inside the engine: slots that nodes point to, and switches that are still to come."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from lasermesh.packets import state
@@ -9,6 +11,40 @@ from lasermesh.routing import Forwarding
 from lasermesh.units import NONE
 
 
+class Layout(NamedTuple):
+    """Which columns tables have, all slots alike: links by label and choice, next labels, backups."""
+
+    n_labels: int
+    n_choices: int
+    has_next_label: bool
+    has_backup: bool
+
+    @classmethod
+    def of(cls, e):
+        """The layout that the engine's tables have."""
+        columns = (state.O_LABELS, state.O_CHOICES, state.O_NEXT_LABEL, state.O_BACKUP)
+        return cls(*e.control[list(columns)].tolist())
+
+    def widened(self, other):
+        """The layout that has room for tables of both."""
+        return Layout(*(max(mine, its) for mine, its in zip(self, other, strict=True)))
+
+    def parts(self, tables):
+        """Views of what tables hold: links (..., labels, choices), next labels and backups (..., labels).
+
+        None for those that there are not.
+        """
+        links, rest = np.split(tables, [self.n_labels * self.n_choices], axis=-1)
+        links = links.reshape(*tables.shape[:-1], self.n_labels, self.n_choices)
+        next_label, backup = np.split(rest, [self.n_labels * self.has_next_label], axis=-1)
+        return links, next_label if self.has_next_label else None, backup if self.has_backup else None
+
+    def empty(self, n_slots, n_nodes):
+        """Tables in which nothing leads anywhere."""
+        n_columns = self.n_labels * (self.n_choices + self.has_next_label + self.has_backup)
+        return np.full((n_slots, n_nodes, n_columns), NONE, np.int32)
+
+
 class TableSlots:
     """Installs tables and says when nodes switch to them."""
 
@@ -16,17 +52,17 @@ class TableSlots:
         self._pending = []  # (order, slot, switch_ps; NEVER for nodes that have been told)
         self._installed = 0
 
-    def install(self, e, link, label_of_flow, switch_ps, next_label):
+    def install(self, e, link, label_of_flow, switch_ps, next_label, backup):
         """Put a table into a free slot; the engine with it. See `PacketEngine.install_table`."""
         n_nodes, n_labels, n_choices = link.shape
-        e, slot = self._free_slot(e, n_labels, n_choices, next_label is not None)
-        labels, choices = int(e.control[state.O_LABELS]), int(e.control[state.O_CHOICES])
-        links = np.full((n_nodes, labels, choices), NONE, np.int32)
-        links[:, :n_labels, :n_choices] = link
+        e, slot = self._free_slot(e, Layout(n_labels, n_choices, next_label is not None, backup is not None))
         e.tables[slot] = NONE
-        e.tables[slot, :, : labels * choices] = links.reshape(n_nodes, -1)
+        links, next_labels, backups = Layout.of(e).parts(e.tables[slot])
+        links[:, :n_labels, :n_choices] = link
         if next_label is not None:
-            e.tables[slot, :, labels * choices : labels * choices + n_labels] = next_label
+            next_labels[:, :n_labels] = next_label
+        if backup is not None:
+            backups[:, :n_labels] = backup
         usable = np.maximum((label_of_flow != NONE).sum(axis=1), 1)
         path = e.flows[:, state.S_CHOICE] % usable
         e.label_of_flow[slot] = label_of_flow[np.arange(len(path)), path]
@@ -48,34 +84,24 @@ class TableSlots:
         self._pending = later
         return np.concatenate(found, axis=1)
 
-    def _free_slot(self, e, n_labels, n_choices, has_next_label):
+    def _free_slot(self, e, wanted):
         """A slot that no node uses or will use; tables grow where the new one is larger."""
         n_slots, n_nodes, _ = e.tables.shape
-        old_labels, old_choices = int(e.control[state.O_LABELS]), int(e.control[state.O_CHOICES])
         told = e.changes[e.changes[:, state.G_KIND] == state.CHANGE_TABLE, state.G_SUBJECT]
         used = {*e.nodes[:, state.N_TABLE].tolist(), *told.tolist(), *(slot for _, slot, _ in self._pending)}
         slot = next((slot for slot in range(n_slots) if slot not in used), n_slots)
-        labels, choices = max(old_labels, n_labels), max(old_choices, n_choices)
-        had_next = bool(e.control[state.O_NEXT_LABEL])
-        has_next = had_next or has_next_label
-        if slot < n_slots and (labels, choices, has_next) == (old_labels, old_choices, had_next):
+        before = Layout.of(e)
+        after = before.widened(wanted)
+        if slot < n_slots and after == before:
             return e, slot
         # Of many, some more than needed: updates that take seconds to arrive make them grow again and again.
-        n_wanted = n_slots if slot < n_slots else slot + 1 + slot // 4
-        links = np.full((n_wanted, n_nodes, labels, choices), NONE, np.int32)
-        next_label = np.full(links.shape[:3], NONE, np.int32)
-        old_links = e.tables[:, :, : old_labels * old_choices]
-        old_links = old_links.reshape(n_slots, n_nodes, old_labels, old_choices)
-        links[:n_slots, :, :old_labels, :old_choices] = old_links
-        if had_next:
-            next_label[:n_slots, :, :old_labels] = e.tables[:, :, old_labels * old_choices :]
-        columns = [links.reshape(len(links), n_nodes, -1)] + ([next_label] if has_next else [])
-        of_flow = np.full((len(links), e.label_of_flow.shape[1]), NONE, np.int32)
+        tables = after.empty(n_slots if slot < n_slots else slot + 1 + slot // 4, n_nodes)
+        for old, new in zip(before.parts(e.tables), after.parts(tables), strict=True):
+            if old is not None:
+                new[tuple(slice(n) for n in old.shape)] = old
+        of_flow = np.full((len(tables), e.label_of_flow.shape[1]), NONE, np.int32)
         of_flow[:n_slots] = e.label_of_flow
-        e.control[state.O_LABELS] = labels
-        e.control[state.O_CHOICES] = choices
-        e.control[state.O_NEXT_LABEL] = has_next
-        tables = np.ascontiguousarray(np.concatenate(columns, axis=2))
+        e.control[[state.O_LABELS, state.O_CHOICES, state.O_NEXT_LABEL, state.O_BACKUP]] = after
         return e._replace(tables=tables, label_of_flow=of_flow), slot
 
 

@@ -1,5 +1,6 @@
 """Where a packet goes: policies on one snapshot of the network, and the forwarding tables they return."""
 
+from lasermesh.routing.alternates import Alternates, Coverage, coverage, loop_free_alternates
 from lasermesh.routing.changes import TableChanges, table_changes
 from lasermesh.routing.declaring import Option, Policy, declare
 from lasermesh.routing.label_keeping import LabelKeeper
@@ -15,6 +16,8 @@ from lasermesh.scenario.fields import REQUIRED
 __all__ = [
     "POLICIES",
     "REQUIRED",
+    "Alternates",
+    "Coverage",
     "Forwarding",
     "ForwardingTable",
     "LabelKeeper",
@@ -28,11 +31,13 @@ __all__ = [
     "Trees",
     "answer_of",
     "compute_table",
+    "coverage",
     "declare",
     "follow",
     "follow_flows",
     "grid_of",
     "load_policy",
+    "loop_free_alternates",
     "options_of",
     "policy_names",
     "read_options",

@@ -24,6 +24,10 @@ class ForwardingTable(NamedTuple):
     """int32 (n_flows, n_paths): labels a flow's packets enter with; paths from the left, NONE as above."""
     next_label: np.ndarray | None = None
     """int32 (n_nodes, n_labels): the label a packet leaves with; NONE keeps it. None: every label is kept."""
+    backup: np.ndarray | None = None
+    """int32 (n_nodes, n_labels): with fast reroute, the link to take when all choices are down, or NONE.
+
+    Absent: with fast reroute, those of `loop_free_alternates`. That they make no loop is not looked into."""
     notes: Any = None
     """What the policy wants to find again in `snapshot.previous.notes`; nobody else looks at it."""
 
@@ -110,7 +114,12 @@ def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
         if next_label.shape != link.shape[:2]:
             complain(f"returned a next_label array of shape {next_label.shape}; must be {link.shape[:2]}")
         _check_labels(next_label, n_labels, "next_label", complain, where)
-    return ForwardingTable(link, label_of_flow, next_label, result.notes)
+    backup = result.backup
+    if backup is not None:
+        backup = _int32(backup, "backup", complain, where)
+        if backup.shape != link.shape[:2]:
+            complain(f"returned a backup array of shape {backup.shape}; must be {link.shape[:2]}")
+    return ForwardingTable(link, label_of_flow, next_label, backup, result.notes)
 
 
 def _int32(values, what, complain, where):
@@ -159,25 +168,37 @@ def _label_words(label, table, snapshot):
 
 def check_links(table: ForwardingTable, snapshot: Snapshot, complain) -> None:
     """Complain about the first entry that is no link of its node that is up, or that follows a gap."""
-    if table.link.shape[2] == 1:  # no gaps to look for
-        first, link_up = for_kernels(snapshot.first, snapshot.link)
-        entries = table.link.reshape(table.link.shape[:2])
-        if table_kernels.count_right_links(entries, first, link_up) == entries.size:
-            return
-    place = table_kernels.find_wrong_link(table.link, snapshot.ends_of_link)
+    if not _has_right_links_alone(table, snapshot):
+        _check_array(table.link, "link", table, snapshot, complain)
+    if table.backup is not None:
+        _check_array(table.backup[:, :, np.newaxis], "backup link", table, snapshot, complain)
+
+
+def _has_right_links_alone(table, snapshot):
+    """Whether a table with one choice is seen to be right at a glance."""
+    if table.link.shape[2] != 1:  # there may be gaps between choices
+        return False
+    first, link_up = for_kernels(snapshot.first, snapshot.link)
+    entries = table.link.reshape(table.link.shape[:2])
+    return table_kernels.count_right_links(entries, first, link_up) == entries.size
+
+
+def _check_array(links, what, table, snapshot, complain):
+    """The same for one array of link ids by node, label and choice."""
+    place = table_kernels.find_wrong_link(links, snapshot.ends_of_link)
     if place != NONE:
-        node, label, choice = np.unravel_index(place, table.link.shape)
-        link = int(table.link[node, label, choice])
+        node, label, choice = np.unravel_index(place, links.shape)
+        link = int(links[node, label, choice])
         where = f'at node "{snapshot.names[node]}", label {label}{_label_words(label, table, snapshot)}'
         if link < NONE:
-            complain(f"names link {link} {where}; link ids are not negative, {NONE} is none")
+            complain(f"names {what} {link} {where}; link ids are not negative, {NONE} is none")
         if link == NONE:
             complain(f"leaves choice {choice} {where} empty but fills a later one; fill them from the left")
         ends = snapshot.ends_of_link
         if link >= len(ends) or ends[link, 0] == NONE:
-            complain(f"names link {link} {where}, which is down")
+            complain(f"names {what} {link} {where}, which is down")
         start, end = (snapshot.names[row] for row in ends[link])
-        complain(f'names link {link} {where}, which starts elsewhere: it goes from "{start}" to "{end}"')
+        complain(f'names {what} {link} {where}, which starts elsewhere: it goes from "{start}" to "{end}"')
 
 
 def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) -> TableReport:

@@ -108,6 +108,17 @@ class Routing:
         beside=("update", (PREDICTED,)),
         help="How long before its predicted end a link is left; default twice the default queue.",
     )
+    fast_reroute: bool = key(
+        Flag(),
+        False,
+        help="Whether a node that knows a link to be down takes another at once, if one is safe.",
+    )
+    alternate_after_s: float = key(
+        Number(0.0, LONGEST_S, unit="s"),
+        0.0,
+        beside=("fast_reroute", (True,)),
+        help="How long a link is down before its node knows.",
+    )
 
     controller_row: int | None = bulky(None)
 

@@ -10,6 +10,7 @@ from lasermesh.packets.engine import PacketEngine, Step
 from lasermesh.packets.queues import ECN_THRESHOLD, LinkQueues
 from lasermesh.traffic.flows import flows_from_rows
 from lasermesh.traffic.kinds import SERVICES
+from tests.reference.case import NONE
 from tests.reference.results import fates as fates_counted
 
 OPTIONAL = (
@@ -82,6 +83,17 @@ def queues_of(case):
     )
 
 
+def links_of(table):
+    """A table's choices as an array, shape (n_nodes, n_labels, n_choices)."""
+    link = np.array(table.link, np.int32)
+    most = max((len(more) for row in table.more for more in row), default=0)
+    links = np.full((*link.shape, 1 + most), NONE, np.int32)
+    for node, label in np.ndindex(link.shape):
+        choices = table.choices(node, label)
+        links[node, label, : len(choices)] = choices
+    return links
+
+
 def engine_of(case, taps=0, trace=True, **options):
     """An engine that knows the case's links, all tapped as `taps` says, and its tables."""
     engine = PacketEngine(
@@ -90,6 +102,7 @@ def engine_of(case, taps=0, trace=True, **options):
         end_ps=case.end_ps,
         seed=case.seed,
         reroute=case.on_link_down == "reroute",
+        alternate_after_ps=case.alternate_after_ps,
         framing_bytes=case.framing_bytes,
         trace=trace,
         processing_ps=np.array(case.processing_ps, np.int64),
@@ -100,9 +113,10 @@ def engine_of(case, taps=0, trace=True, **options):
     for table in case.tables:
         labels = table.label_of_flow or [flow.label for flow in case.flows]
         engine.install_table(
-            np.array(table.link, np.int32)[:, :, None],
+            links_of(table),
             np.array(labels, np.int32)[:, None],
             np.array(table.switch_ps, np.int64),
+            backup=np.array(table.backup, np.int32) if table.backup else None,
         )
     return engine
 

@@ -5,7 +5,7 @@ import math
 BIT_PS_PER_BYTE = 8 * 10**12
 """Picoseconds that one byte takes at 1 bit/s."""
 
-INTERARRIVAL, PACKET_SIZE, PHASE = 1, 2, 3
+INTERARRIVAL, PACKET_SIZE, PHASE, FLOW_HASH = 1, 2, 3, 4
 ON_OFF, BIT_ERROR, SERVICE = 9, 11, 12
 """Purposes of random numbers."""
 

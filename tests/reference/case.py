@@ -78,6 +78,15 @@ class Table:
     link: list[list[int]]  # [node][label] -> link that starts at the node, or NONE
     switch_ps: list[int]  # per node
     label_of_flow: list[int] = field(default_factory=list)  # per flow, or empty
+    more: list[list[tuple[int, ...]]] = field(
+        default_factory=list
+    )  # [node][label] -> further choices, or empty
+    backup: list[list[int]] = field(default_factory=list)  # [node][label] -> link or NONE, or empty
+
+    def choices(self, node, label):
+        """All links among which a hash of the flow chooses."""
+        more = self.more[node][label] if self.more else ()
+        return [link for link in (self.link[node][label], *more) if link != NONE]
 
 
 @dataclass
@@ -117,6 +126,9 @@ class Case:
     processing_ps: list[int] = field(default_factory=list)  # per node
     node_changes: list[tuple[int, int, str]] = field(default_factory=list)  # (time_ps, node, "down" | "up")
     pools: list[Pool] = field(default_factory=list)
+    alternate_after_ps: int | None = (
+        None  # fast reroute: until a node avoids a link that is down; None: never
+    )
 
     def __post_init__(self):
         usual = {

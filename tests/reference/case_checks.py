@@ -146,8 +146,16 @@ def check_tables(case):
             len(table.label_of_flow) in (0, len(case.flows)),
             "label_of_flow must have one entry per flow, or none",
         )
+        for rows in (table.link, table.more, table.backup):
+            need(len(rows) in (0, case.n_nodes), "choices and backups have one row per node, or none")
+        backups = table.backup or [[NONE] * len(row) for row in table.link]
         for node, row in enumerate(table.link):
-            for link in row:
+            need(len(backups[node]) == len(row), "a table must have a backup per label, or none")
+            links = [*row, *backups[node]]
+            for label in range(len(row)):
+                links += table.more[node][label] if table.more else ()
+                need(row[label] != NONE or not table.choices(node, label), "a first choice is missing")
+            for link in links:
                 need(
                     link == NONE or case.link_from[link] == node,
                     f"a table sends from node {node} over link {link}",

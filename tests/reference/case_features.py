@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from tests.reference.arithmetic import BIT_PS_PER_BYTE
-from tests.reference.case import UNLIMITED, Flow, Pool, ordered_changes
+from tests.reference.case import NONE, UNLIMITED, Flow, Pool, ordered_changes
 
 # So that a few hundred of them in a row stay well within 64 bits of picoseconds.
 LONGEST_PS = 10**15
@@ -122,6 +122,42 @@ def cut_out(case, link, down_ps, up_ps, dice):
             while after and after[0][2] != "start":
                 after.pop(0)
     case.changes = others + before + after
+
+
+def add_alternates(case, chance, dice, scale):
+    """Fast reroute: further choices and backups, and how soon a node knows that a link is down.
+
+    Most lead no farther from the destination, where labels are destinations; the others make loops.
+    """
+    if dice.random() >= chance:
+        return
+    case.alternate_after_ps = dice.choice((0, 0, 1, scale.packet_ps, duration(10 * scale.packet_ps, scale)))
+    hops = [hops_to(case, node) for node in range(case.n_nodes)]
+    out = [
+        [link for link in range(case.n_links) if case.link_from[link] == node] for node in range(case.n_nodes)
+    ]
+    for table in case.tables:
+        table.more = [[() for _ in row] for row in table.link]
+        table.backup = [[NONE for _ in row] for row in table.link]
+        for node, row in enumerate(table.link):
+            for label, first in enumerate(row):
+                far = hops[label % case.n_nodes]
+                near = [link for link in out[node] if far[case.link_to[link]] <= far[node]]
+                ways = [link for link in (near if dice.random() < 0.9 else out[node]) if link != first]
+                dice.shuffle(ways)
+                if first != NONE and dice.random() < chance:
+                    table.more[node][label] = tuple(ways[: dice.choice((0, 0, 1, 2))])
+                if ways and dice.random() < chance:
+                    table.backup[node][label] = ways[-1]
+
+
+def hops_to(case, destination):
+    """Links to cross from every node to a destination; as many as there are nodes where none lead there."""
+    hops = [0 if node == destination else case.n_nodes for node in range(case.n_nodes)]
+    for _ in range(case.n_nodes):
+        for start, end in zip(case.link_from, case.link_to, strict=True):
+            hops[start] = min(hops[start], hops[end] + 1)
+    return hops
 
 
 # ------------------------------------------------------------------------------------------------------ flows

@@ -56,6 +56,7 @@ class Knobs:
     bulk: float = 0.0
     small_queues: float = 0.0  # chance that a link holds few packets, so that bulk transfers lose some
     trains: float = 0.0
+    alternates: float = 0.0  # chance of fast reroute, and then of every entry to have other ways
 
 
 REROUTE = {
@@ -169,6 +170,17 @@ SETTINGS = {
         "load": (0.8, 4.0),
         "bit_errors": 0.2,
         "processing": 0.3,
+    },
+    "fast reroute": {
+        "alternates": 0.8,
+        "n_packets": (50, 300),
+        "n_nodes": (3, 8),
+        "shapes": ("complete", "complete", "random", "ring"),
+        "cuts": (1, 4),
+        "cut_links": 0.4,
+        "at_once": 0.1,
+        "n_tables": (1, 2),
+        "hop_limits": (3, 7, 64),
     },
     "many packets": {"n_packets": (1200, 3000), "n_nodes": (3, 12), "n_flows": (3, 10), "load": (0.7, 2.0)},
 }

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from tests.reference.case import DROP_TAIL, NONE, Case, Flow, Table, ordered_changes
 from tests.reference.case_checks import check_case
-from tests.reference.case_features import Scale, add_features, add_node_failures
+from tests.reference.case_features import Scale, add_alternates, add_features, add_node_failures
 from tests.reference.case_knobs import FLAVOURS, SETTINGS, Knobs
 from tests.reference.case_networks import NetworkMaker
 from tests.reference.packet_simulator import delay_ps, serialization_ps, simulate
@@ -103,6 +103,7 @@ class _Maker(NetworkMaker):
             self.add_hand_over()
         n_failures = self.dice_of_features.randint(*knobs.node_failures)
         add_node_failures(self.case, n_failures, self.dice_of_features, self.moment)
+        add_alternates(self.case, knobs.alternates, self.dice_of_features, scale)
         if dice.random() < 0.3:
             self.case.end_ps = max(1, min(self.moment(), self.run_ps))
         return self.case

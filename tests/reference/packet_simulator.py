@@ -75,6 +75,11 @@ Trains
     train that waited or was handed back.
 28. A train in service at the end of the run has been in service until then. A train is delivered
     (`Packet.time_ps`) when its head arrives; latency counts to `Packet.tail_ps`.
+
+Fast reroute
+29. A link that has not been up yet has been down since the start of the run. A link that is down, of which
+    its node does not know yet, is chosen, and the packet is dropped there.
+30. The hash of a flow stays as it is when choices are down: it picks among all that the table names.
 """
 
 import heapq
@@ -85,6 +90,7 @@ from typing import NamedTuple
 from tests.reference.arithmetic import (
     BIT_ERROR,
     BIT_PS_PER_BYTE,
+    FLOW_HASH,
     INTERARRIVAL,
     MASK_64,
     PACKET_SIZE,
@@ -276,6 +282,7 @@ class Simulation:
                         stayed_behind.insert(0, link.in_service.packet)
                     self.stop_service(link_id, now_ps)
                 link.is_up = False
+                link.down_since_ps = now_ps
                 node = self.case.link_from[link_id]
                 if self.is_down[node] or self.case.on_link_down == "drop":
                     cause = "node_down" if self.is_down[node] else "link_down"
@@ -422,13 +429,36 @@ class Simulation:
     def forward(self, packet, node, now_ps):
         """Rule 2: the table in force at the node gives the outgoing link."""
         table = self.table[node]
-        link_id = NONE if table is None else table.link[node][packet.label]
+        link_id = NONE if table is None else self.choose_link(table, packet, node, now_ps)
         if link_id == NONE:
             self.drop(packet, "no_route", now_ps, node, NONE)
         elif not self.links[link_id].is_up:
             self.drop(packet, "link_down", now_ps, node, link_id)
         else:
             self.offer(packet, link_id, now_ps)
+
+    def choose_link(self, table, packet, node, now_ps):
+        """The choice that the flow's hash picks; with fast reroute the first one not known to be down.
+
+        They are looked at from that choice on, in a circle; then the backup. If all are known to be down, it
+        is the choice that the hash picks again.
+        """
+        choices = table.choices(node, packet.label)
+        if not choices:
+            return NONE
+        picked = (draw(self.case.seed, FLOW_HASH, packet.flow, 0) >> 33) % len(choices)
+        in_order = choices[picked:] + choices[:picked]
+        if self.case.alternate_after_ps is not None:
+            backup = table.backup[node][packet.label] if table.backup else NONE
+            for link_id in in_order + [link for link in [backup] if link != NONE]:
+                if not self.is_known_down(link_id, now_ps):
+                    return link_id
+        return in_order[0]
+
+    def is_known_down(self, link_id, now_ps):
+        """Whether a link's own node has noticed that it is down."""
+        link = self.links[link_id]
+        return not link.is_up and now_ps - link.down_since_ps >= self.case.alternate_after_ps
 
     def offer(self, packet, link_id, now_ps):
         """Rule 3: the packet is served at once, waits, or is dropped; of a train, what does not fit."""

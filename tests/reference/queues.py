@@ -143,6 +143,7 @@ class Link:
 
     lists: list[WaitingList]  # by class, the most urgent last
     is_up: bool = False
+    down_since_ps: int = 0
     rate_bps: int = 0
     in_service: Service | None = None  # it is not waiting (rule 3)
     last_arrival_ps: int = 0  # of the packet ahead, kept across contacts

@@ -211,3 +211,17 @@ def test_loops_and_dead_ends_agree_with_following_every_choice(n_flows, worth, m
         dead_ends = [flow for flow in range(n_flows) if "dead end" in found[flow]]
         assert report.dead_end_flows.tolist() == dead_ends
         assert report.looping_flows.tolist() == [flow for flow in range(n_flows) if "loops" in found[flow]]
+
+
+def test_backups_are_links_of_their_node_that_are_up():
+    link, labels = right_answer()[:, :, np.newaxis], np.array([[1], [0], [1]])
+    backup = np.full((4, 2), -1)
+    backup[1] = [11, 13]
+    table, _ = compute_table(lambda _: ForwardingTable(link, labels, None, backup), line())
+    assert table.backup.dtype == np.int32 and table.backup[1].tolist() == [11, 13]
+    for wrong, words in [(10, "which starts elsewhere"), (3, "which is down"), (-2, "are not negative")]:
+        backup[1, 1] = wrong
+        refused = refusal(ForwardingTable(link, labels, None, backup))
+        assert f'names backup link {wrong} at node "n1", label 1' in refused and words in refused
+    refused = refusal(ForwardingTable(link, labels, None, backup[:, :1]))
+    assert "returned a backup array of shape (4, 1); must be (4, 2)" in refused

@@ -174,6 +174,17 @@ def test_a_routing_interval_is_a_whole_number_of_steps(tmp_path, step_s, interva
     assert problems_of(tmp_path, text) == ([] if good else [f"x.toml:2: routing.interval_s: {wrong}"])
 
 
+def test_a_time_to_notice_goes_with_fast_reroute_alone(tmp_path):
+    wrong = (
+        "x.toml:2: routing.alternate_after_s: goes with fast_reroute = true, not with fast_reroute = false"
+    )
+    assert problems_of(tmp_path, f"{TOP}routing.alternate_after_s = 0.1\n{BARE}{FLOW}") == [wrong]
+    (problem,) = problems_of(
+        tmp_path, f"{TOP}routing = {{fast_reroute = true, alternate_after_s = -1}}\n{BARE}{FLOW}"
+    )
+    assert "routing.alternate_after_s: must be" in problem and "got -1" in problem
+
+
 def test_options_of_a_policy_are_passed_on():
     assert load_experiment(TABLES / "routing.toml").routing.options == {"paths": 3}
 

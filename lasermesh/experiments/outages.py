@@ -138,8 +138,9 @@ def warm_up():
     """Have the kernels compiled or loaded, by following one flow over no link."""
     none, one = np.zeros(0, np.int64), np.zeros(1, np.int64)
     forwarding = Forwarding(
-        *(np.full((1, 2, 1), NONE, np.int32), np.zeros((1, 1), np.int32), 1, 1, False, one, none),
-        *(np.zeros(2, np.int64), none, np.ones(2, np.int64)),
+        *(np.full((1, 2, 1), NONE, np.int32), np.zeros((1, 1), np.int32), 1, 1),
+        *(False, False, NONE, one, none),
+        *(np.zeros(2, np.int64), none, none, np.ones(2, np.int64)),
         *(np.zeros(3, np.int64), none, none, one, none, none, np.zeros(3, np.int64), none, none),
     )
     standing = Standing(

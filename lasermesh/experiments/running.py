@@ -22,6 +22,7 @@ from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
 from lasermesh.experiments.foretelling import StepsAhead
+from lasermesh.experiments.forwarding import NextHopLog
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
 from lasermesh.experiments.named_links import missing_links
 from lasermesh.experiments.observing import LinkLog, Observation
@@ -209,6 +210,9 @@ class Simulation:
             self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
         )
         self._outages = OutageLog(self.flows, self._end_ps, experiment.start_s)
+        self._next_hops = (
+            NextHopLog(self._links, experiment.start_s) if experiment.observe.next_hops else None
+        )
         self._updating = updating_of(
             Surroundings(
                 experiment,
@@ -221,6 +225,7 @@ class Simulation:
                 transit_of(topology),
                 is_end,
                 self._paths,
+                self._next_hops,
                 self._load_of,
                 warn,
             )
@@ -283,7 +288,11 @@ class Simulation:
         index = 0
         while True:
             self._feed.hand_over()
-            self._outages.begin_step(self.engine.forwarding())
+            forwarding = self.engine.forwarding()
+            self._outages.begin_step(forwarding)
+            if self._next_hops is not None:
+                self._next_hops.begin_step(forwarding, ps_from_s(index * step_s))
+                folder.next_hops.write(self._next_hops.take())
             if self._new_paths:
                 for changes in self._new_paths:
                     folder.paths.write(changes)

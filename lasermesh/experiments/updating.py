@@ -7,9 +7,18 @@ import numpy as np
 
 from lasermesh.contacts import LinkGraph
 from lasermesh.experiments.feeding import without
+from lasermesh.experiments.forwarding import NextHopLog
 from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.results import PathChanges
-from lasermesh.routing import Policy, Routes, follow_flows
+from lasermesh.routing import (
+    Coverage,
+    LabelKeeper,
+    Policy,
+    Routes,
+    coverage,
+    follow_flows,
+    loop_free_alternates,
+)
 from lasermesh.routing.news_kernels import fill_arrivals
 from lasermesh.scenario.experiment import CENTRAL, INSTANT, Experiment
 from lasermesh.units import NEVER, PS_PER_S, SPEED_OF_LIGHT_M_PER_S, ps_from_s
@@ -29,6 +38,7 @@ class Surroundings:
     transit: np.ndarray  # bool (n_nodes,)
     is_end: np.ndarray  # bool (n_nodes,)
     paths: PathLog
+    next_hops: NextHopLog | None  # where they are written down
     load_of: Any  # function: share of the last step for which each link (ids) was sending, or None
     warn: Any  # function of str
 
@@ -55,6 +65,8 @@ class Updating:
         self.first_routes: Routes | None = None
         self._around = around
         self._table = None  # the last one, for policies that build on it
+        self._labels = LabelKeeper()
+        self._coverage = np.zeros(len(Coverage._fields), np.int64)  # of alternates, of all tables
         self._start = (
             0.0,
             0,
@@ -84,6 +96,18 @@ class Updating:
             "tables": self.n_tables,
             "switches": self.n_switches,
             "convergence_s": {"mean": sum(took_s) / len(took_s), "max": max(took_s)} if took_s else None,
+            "alternates": self._alternates(),
+        }
+
+    def _alternates(self):
+        """Of the hops of the flows' paths, over all tables, how many have a loop-free alternate."""
+        found = Coverage(*self._coverage.tolist())
+        if found.n_hops == 0:
+            return None
+        return {
+            "hops": found.n_hops,
+            "share": found.n_covered / found.n_hops,
+            "node_protecting_share": found.n_node_covered / found.n_node_hops if found.n_node_hops else None,
         }
 
     def _update(self, start_ps, end_ps, is_due):
@@ -107,7 +131,7 @@ class Updating:
         around = self._around
         snapshot = around.snapshots.of(graph, self._table, around.load_of(graph.link))
         table, report = around.ask(snapshot)
-        around.engine.install_table(table.link, table.label_of_flow, switch_ps, table.next_label)
+        self._hand_over(table, snapshot, switch_ps, is_noted=noted_ps is not None)
         told = np.broadcast_to(switch_ps, around.engine.n_nodes) < around.engine.end_ps
         self.n_tables += 1
         self.n_switches += int(told.sum())
@@ -125,6 +149,23 @@ class Updating:
         flows = around.engine.flows
         active = (flows.start_ps <= noted_ps) & (noted_ps < flows.stop_ps)
         return [around.paths.note(self._seconds(noted_ps), routes, active)]
+
+    def _hand_over(self, table, snapshot, switch_ps, is_noted):
+        """Give a policy's table to the engine, its labels by the numbers that packets on their way know."""
+        engine, routing = self._around.engine, self._around.experiment.routing
+        if routing.fast_reroute and table.backup is None:
+            alternates = loop_free_alternates(snapshot, table)
+            if is_noted:
+                self._coverage += np.array(coverage(snapshot, table, alternates))
+            table = table._replace(backup=alternates.link)
+        is_by_destination = table.next_label is None and np.array_equal(
+            table.label_of_flow, snapshot.label_of_flow
+        )
+        in_use = () if is_by_destination else engine.labels_in_use()
+        kept, new = self._labels.keep(table, snapshot.t_s, is_by_destination, in_use)
+        engine.install_table(kept.link, kept.label_of_flow, switch_ps, kept.next_label, kept.backup, new)
+        if self._around.next_hops is not None:
+            self._around.next_hops.learn(kept, snapshot.flow_to)
 
     def _seconds(self, now_ps):
         """An instant of the present step, since the topology's epoch."""

@@ -180,7 +180,7 @@ class PacketEngine:
         self._e.links[links, state.X_LIMIT_PACKETS] = limit_packets
         self._e.links[links, state.X_LIMIT_BYTES] = limit_bytes
 
-    def install_table(self, link, label_of_flow, switch_ps, next_label=None, backup=None):
+    def install_table(self, link, label_of_flow, switch_ps, next_label=None, backup=None, new_labels=()):
         """Give every node a forwarding table to switch to at its own time.
 
         Parameters
@@ -193,8 +193,16 @@ class PacketEngine:
         next_label : int32 array, shape (n_nodes, n_labels), optional
         backup : int32 array, shape (n_nodes, n_labels), optional
             For fast reroute: the link where all choices are known to be down, or NONE.
+        new_labels : sequence of int, optional
+            Labels that no packet carries: all nodes have their entries at once, as if packets brought them.
         """
         self._e = self._slots.install(self._e, link, label_of_flow, switch_ps, next_label, backup)
+        if len(new_labels):
+            self._slots.add_labels(self._e, link, next_label, backup, new_labels)
+
+    def labels_in_use(self):
+        """Labels that flows enter with, or change to, by tables that nodes have or will switch to."""
+        return self._slots.labels_in_use(self._e)
 
     def begin_step(self, step):
         """Tell the engine of the step it has reached: delays, and everything that changes within it."""

@@ -71,6 +71,25 @@ class TableSlots:
         self._installed += 1
         return e
 
+    def add_labels(self, e, link, next_label, backup, labels):
+        """Put the entries of labels that no packet carries yet into all tables, as wide as they are."""
+        links, next_labels, backups = Layout.of(e).parts(e.tables)
+        links[:, :, labels, : link.shape[2]] = link[:, labels]
+        if next_labels is not None:
+            next_labels[:, :, labels] = NONE if next_label is None else next_label[:, labels]
+        if backups is not None:
+            backups[:, :, labels] = NONE if backup is None else backup[:, labels]
+
+    def labels_in_use(self, e):
+        """Labels that flows enter with, or that packets can change to, by tables in use: int array."""
+        slots = sorted(self._used(e))
+        _, next_labels, _ = Layout.of(e).parts(e.tables)
+        found = [e.label_of_flow[slots].ravel()]
+        if next_labels is not None:
+            found.append(next_labels[slots].ravel())
+        labels = np.unique(np.concatenate(found))
+        return labels[labels != NONE]
+
     def take_switches(self, start_ps, end_ps):
         """Switches before `end_ps` that nobody was told of: int64 columns node, time, order, slot."""
         found, later = [np.zeros((4, 0), np.int64)], []
@@ -84,11 +103,15 @@ class TableSlots:
         self._pending = later
         return np.concatenate(found, axis=1)
 
+    def _used(self, e):
+        """Slots that nodes use or will use."""
+        told = e.changes[e.changes[:, state.G_KIND] == state.CHANGE_TABLE, state.G_SUBJECT]
+        return {*e.nodes[:, state.N_TABLE].tolist(), *told.tolist(), *(slot for _, slot, _ in self._pending)}
+
     def _free_slot(self, e, wanted):
         """A slot that no node uses or will use; tables grow where the new one is larger."""
         n_slots, n_nodes, _ = e.tables.shape
-        told = e.changes[e.changes[:, state.G_KIND] == state.CHANGE_TABLE, state.G_SUBJECT]
-        used = {*e.nodes[:, state.N_TABLE].tolist(), *told.tolist(), *(slot for _, slot, _ in self._pending)}
+        used = self._used(e)
         slot = next((slot for slot in range(n_slots) if slot not in used), n_slots)
         before = Layout.of(e)
         after = before.widened(wanted)
@@ -124,10 +147,13 @@ def forwarding_of(e, n_links):
         int(e.control[state.O_LABELS]),
         int(e.control[state.O_CHOICES]),
         bool(e.control[state.O_NEXT_LABEL]),
+        bool(e.control[state.O_BACKUP]),
+        int(e.control[state.O_ALTERNATE_AFTER]),
         e.flows[:, state.S_CHOICE].copy(),
         e.links[:n_links, state.X_TO].copy(),
         e.nodes[:, state.N_TABLE].copy(),
         (e.links[:n_links, state.X_RATE] != 0).astype(np.int64),
+        e.links[:n_links, state.X_FREE].copy(),
         1 - e.nodes[:, state.N_DOWN],
         offsets_of(n_nodes, node[is_table]),
         time_ps[is_table],

@@ -139,11 +139,10 @@ class QueueLengths(NamedTuple):
 class NextHopChanges(NamedTuple):
     """Entries of the forwarding table whenever they change, and its first ones; row i is one entry."""
 
-    t_s: np.ndarray  # float64 (n,)  instant that the table was computed for
-    in_force_s: np.ndarray  # float64  from when on the node forwards by it
+    t_s: np.ndarray  # float64 (n,)  from when on the node forwards by it, since the topology's epoch
     node: np.ndarray  # int32  row of the node that forwards
     label: np.ndarray  # int32  that packets carry
-    destination: np.ndarray  # int32  row of the node that the label stands for, NONE if for none
+    destination: np.ndarray  # int32  row of the node where all flows of the label go, NONE if not one
     choice: np.ndarray  # int32  number of the choice among equals, from 0
     link_before: np.ndarray  # int32  id of the link to take until now, NONE where there was none
     link_after: np.ndarray  # int32

@@ -138,11 +138,12 @@ QUEUE = (
 )
 
 NEXT_HOPS = (
-    Column("t_s", "float64", "s", "instant that the table was computed for, since the topology's epoch"),
-    Column("in_force_s", "float64", "s", "from when on the node forwards by it, since the topology's epoch"),
+    Column("t_s", "float64", "s", "from when on the node forwards by it, since the topology's epoch"),
     Column("node", "string", "", "node that forwards"),
     Column("label", "int32", "", "label that packets carry"),
-    Column("destination", "string", "", "node that the label stands for; null where it stands for none"),
+    Column(
+        "destination", "string", "", "node where all flows of the label go; null where they do not go to one"
+    ),
     Column("choice", "int32", "", "number of the choice among several, from 0"),
     Column("link_before", "int32", "", "id of the link to take until then; null where there was none"),
     Column("link_after", "int32", "", "id of the link to take from then on; null where there is none"),
@@ -280,7 +281,7 @@ def next_hop_table(changes, node_names):
     return _table(
         NEXT_HOPS,
         [
-            *(changes.t_s, changes.in_force_s, _named(changes.node, node_names), changes.label),
+            *(changes.t_s, _named(changes.node, node_names), changes.label),
             *(_named_or_null(changes.destination, node_names), changes.choice),
             *(link_or_null(changes.link_before), link_or_null(changes.link_after)),
             *(

@@ -121,15 +121,16 @@ def _destinations_of_labels(snapshot, table):
 def coverage(snapshot: Snapshot, table: ForwardingTable, found: Alternates) -> Coverage:
     """How many hops of the flows' paths, by first labels and first choices, have an alternate."""
     routes = follow_flows(snapshot, table)
-    hops = set()
-    for flow in range(snapshot.n_flows):
-        label = int(table.label_of_flow[flow, 0])
-        for place in range(routes.first[flow], routes.first[flow + 1] - 1):
-            node = int(routes.node[place])
-            hops.add((node, label, int(routes.node[place + 1]) == snapshot.flow_to[flow]))
-            if table.next_label is not None and table.next_label[node, label] != NONE:
-                label = int(table.next_label[node, label])
-    node, label, is_last = np.array(sorted(hops), dtype=np.int64).reshape(-1, 3).T
+    flow = np.repeat(np.arange(snapshot.n_flows), np.diff(routes.first))
+    labels = table.label_of_flow[flow, 0]
+    if table.next_label is not None:  # each hop's label comes from the hop before
+        for place in np.flatnonzero(flow[1:] == flow[:-1]):
+            onward = table.next_label[routes.node[place], labels[place]]
+            labels[place + 1] = labels[place] if onward == NONE else onward
+    leaves = routes.link != NONE
+    is_last = np.roll(routes.link == NONE, -1)
+    hops = np.stack([routes.node, labels, is_last], axis=1)[leaves]
+    node, label, is_last = np.unique(hops, axis=0).astype(np.int64).T
     several = table.link[node, label, 1] != NONE if table.link.shape[2] > 1 else np.zeros(len(node), bool)
     return Coverage(
         n_hops=len(node),

@@ -27,7 +27,7 @@ class LabelKeeper:
         self._in_use = np.zeros(0, np.int64)  # its labels, without those that are only kept
         self._last_used_s = np.zeros(0)  # by label
 
-    def keep(self, table: ForwardingTable, t_s: float, is_by_destination: bool):
+    def keep(self, table: ForwardingTable, t_s: float, is_by_destination: bool, in_use=()):
         """The same table under numbers that go on from the last one's.
 
         Parameters
@@ -38,6 +38,8 @@ class LabelKeeper:
             When it comes; not before the last one's.
         is_by_destination : bool
             Whether the labels are the places of the destinations, which never change.
+        in_use : int array, optional
+            Labels that nodes still give to packets, by whatever older table they have.
 
         Returns
         -------
@@ -51,6 +53,7 @@ class LabelKeeper:
             return table, np.zeros(0, np.int64)
         before = self._table
         self._last_used_s[self._in_use] = t_s
+        self._last_used_s[np.asarray(in_use, np.int64)] = t_s
         numbers = self._numbers(table, t_s)
         n_old = 0 if before is None else before.link.shape[1]
         is_new = (numbers >= n_old) | self._is_free(numbers, t_s)
@@ -139,7 +142,10 @@ class LabelKeeper:
                 next_label = np.full(link.shape[:2], NONE, np.int32)
             if before.next_label is not None:
                 next_label[:, old] = np.where(missing, before.next_label[:, old], next_label[:, old])
-        return kept._replace(link=link, next_label=next_label)
+        backup = kept.backup
+        if backup is not None and before.backup is not None:
+            backup[:, old] = np.where(missing, before.backup[:, old], backup[:, old])
+        return kept._replace(link=link, next_label=next_label, backup=backup)
 
 
 def _renumbered(table, numbers, n_labels):
@@ -147,11 +153,15 @@ def _renumbered(table, numbers, n_labels):
     link = np.full((len(table.link), n_labels, table.link.shape[2]), NONE, np.int32)
     link[:, numbers] = table.link
     label_of_flow = _looked_up(numbers, table.label_of_flow)
+    backup = table.backup
+    if backup is not None:
+        backup = np.full((len(link), n_labels), NONE, np.int32)
+        backup[:, numbers] = table.backup
     next_label = table.next_label
     if next_label is not None:
         next_label = np.full((len(link), n_labels), NONE, np.int32)
         next_label[:, numbers] = _looked_up(numbers, table.next_label)
-    return table._replace(link=link, label_of_flow=label_of_flow, next_label=next_label)
+    return table._replace(link=link, label_of_flow=label_of_flow, next_label=next_label, backup=backup)
 
 
 def _looked_up(numbers, labels):

@@ -52,7 +52,8 @@ def read_experiment(table, place, default_name, outline_of, read_policy=None):
 def _read_routing(table, place, outline, read_policy):
     if table is BAD:
         return BAD
-    values = read_table((Routing,), {} if isinstance(table, Routing) else table, place)
+    table = {} if isinstance(table, Routing) else table
+    values = read_table((Routing,), table, place)
     if read_policy is not None and BAD not in (values["policy"], values["options"]):
         values["options"] = read_policy(values["policy"], values["options"], place)
     interval_s = values["interval_s"]

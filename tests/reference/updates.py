@@ -45,6 +45,8 @@ class World:
     slots: list  # by node: changes, the first at or before all times asked for
     links: list = field(default_factory=list)  # by link, likewise: up or not
     nodes: list = field(default_factory=list)
+    backups: list | None = None  # of backups[slot][node][label], links or None
+    alternate_after: int | None = None  # None: no fast reroute
 
 
 def so_at(changes, now):
@@ -69,7 +71,7 @@ def outcome_at(world, flow, source, destination, now):
         choices = [] if label is None else world.tables[slot][node][label]
         if not choices:
             return "black-hole", "no_route", node
-        link = choices[world.hashes[flow] % len(choices)]
+        link = link_of(world, slot, node, label, choices, world.hashes[flow], now)
         if not so_at(world.links[link], now):
             return "black-hole", "link_down", node
         onward = None if world.next_label[slot] is None else world.next_label[slot][node][label]
@@ -77,11 +79,27 @@ def outcome_at(world, flow, source, destination, now):
         node = world.link_to[link]
 
 
+def link_of(world, slot, node, label, choices, flow_hash, now):
+    """The link that a packet takes: the chosen one, or with fast reroute another if that one is down."""
+    chosen = choices[flow_hash % len(choices)]
+    if world.alternate_after is None or so_at(world.links[chosen], now):
+        return chosen
+    place = flow_hash % len(choices)
+    candidates = choices[place:] + choices[:place] + [world.backups[slot][node][label]]
+    for link in candidates:
+        if link is not None:
+            since, up = [change for change in world.links[link] if change[0] <= now][-1]
+            if up or now - since < world.alternate_after:
+                return link
+    return chosen
+
+
 def outages(world, flow, source, destination, start, stop, end):
     """When a flow that is on in [start, stop) does not arrive: (from, kind, cause, until, node, is open)."""
     instants = {
         start,
         *(ps for many in (world.slots, world.links, world.nodes) for one in many for ps, _ in one),
+        *(ps + (world.alternate_after or 0) for one in world.links for ps, _ in one),
     }
     found = []
     for now in sorted(ps for ps in instants if start <= ps < min(stop, end)):

@@ -14,7 +14,7 @@ from lasermesh.experiments.points import make_grid, read_axes, read_baseline
 from lasermesh.experiments.running import processors
 from lasermesh.experiments.worker_pool import WorkerPool
 from lasermesh.results import RunFolder, comparison, json_ready, load
-from lasermesh.results.figures import FIGURES, figure_names, figure_of, routing_figures, value_of
+from lasermesh.results.figures import FIGURES, figure_names, figure_of, value_of
 from lasermesh.results.folder import PROGRAM, SCHEMA, read_manifest, versions
 from lasermesh.results.intervals import CONFIDENCE
 from lasermesh.scenario.options import parse_option
@@ -248,9 +248,6 @@ class Comparison:
         """Fill in a point whose run is finished."""
         kept = load(self.path / point["folder"])
         summary = kept.summary
-        if not self._fixed:
-            names = [figure.name for figure in self.figures]
-            self.figures += [each for each in routing_figures(summary) if each.name not in names]
         point["metrics"] = {figure.name: value_of(figure, summary) for figure in self.figures}
         point["status"] = COMPLETE
         point["scenario_sha256"] = kept.manifest["hashes"]["scenario"]
@@ -302,11 +299,6 @@ class Comparison:
         status = FAILED if FAILED in statuses else COMPLETE
         if statuses & {WAITING, INTERRUPTED}:
             status = INTERRUPTED
-        if not self._fixed:  # in an order that does not depend on which run came to its end first
-            self.figures[len(FIGURES) :] = sorted(self.figures[len(FIGURES) :])
-        for point in self.points:
-            if point["metrics"] is not None:  # figures may have come up after it was read
-                point["metrics"] = {each.name: point["metrics"].get(each.name) for each in self.figures}
         points_of = [
             {point["seed"]: point["metrics"] for point in points if point["metrics"] is not None}
             for points in self._by_combination()

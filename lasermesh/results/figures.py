@@ -49,8 +49,29 @@ FIGURES = (
     ),
     Figure("path_changes", "", ("path_change_count",), "changes of the paths of flows"),
     Figure("handovers", "", ("handover_count",), "hand-overs of ground sites"),
+    *(
+        Figure(
+            f"black_hole_{cause}_s",
+            "s",
+            ("routing", "black_holes", cause, "total_s"),
+            f"time for which tables led flows to an end by {cause}, all flows together",
+        )
+        for cause in ("link_down", "no_route", "node_down")
+    ),
+    Figure(
+        "micro_loop_s",
+        "s",
+        ("routing", "micro_loops", "total_s"),
+        "time for which tables led flows in a circle, all flows together",
+    ),
+    Figure(
+        "convergence_mean_s",
+        "s",
+        ("routing", "convergence_s", "mean"),
+        "from a change of links until the last node has its table, mean",
+    ),
 )
-"""What is compared unless something else is asked for; and the numbers in `routing`."""
+"""What is compared unless something else is asked for."""
 
 _BY_NAME = {figure.name: figure for figure in FIGURES}
 
@@ -93,20 +114,3 @@ def _below(value, step):
         named = (entry for entry in value if isinstance(entry, dict))
         return next((entry for entry in named if step in (entry.get("name"), entry.get("flows"))), None)
     return None
-
-
-def routing_figures(summary):
-    """A figure for each number in a summary's `routing`: what wrong tables cost, where a run tells it."""
-    return [
-        Figure(".".join(path), unit_of(path), path, f"{'.'.join(path)} of summary.json")
-        for path in _numbers_in(summary.get("routing"), ("routing",))
-    ]
-
-
-def _numbers_in(value, path):
-    """Paths of all numbers in an object, lists left out: these are as long as it happens."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers_in(item, (*path, key))
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield path

@@ -18,14 +18,15 @@ class LabelKeeper:
     entries stay for KEPT_S. So a packet follows the path that it set out on to its end, as with source
     routing.
 
-    Tables whose labels are the destinations are left as they are: there a node that knows better sends what
-    is on its way by the new path.
+    Tables are left as they are as long as the labels of all of them are the destinations: then a node that
+    knows better sends what is on its way by the new path.
     """
 
     def __init__(self):
         self._table = None  # as handed out last
         self._in_use = np.zeros(0, np.int64)  # its labels, without those that are only kept
         self._last_used_s = np.zeros(0)  # by label
+        self._lays_paths = False  # whether any table so far did
 
     def keep(self, table: ForwardingTable, t_s: float, is_by_destination: bool, in_use=()):
         """The same table under numbers that go on from the last one's.
@@ -37,7 +38,7 @@ class LabelKeeper:
         t_s : float
             When it comes; not before the last one's.
         is_by_destination : bool
-            Whether the labels are the places of the destinations, which never change.
+            Whether the labels are the places of the destinations, which are the same for a whole run.
         in_use : int array, optional
             Labels that nodes still give to packets, by whatever older table they have.
 
@@ -49,11 +50,15 @@ class LabelKeeper:
             Labels that were not in use until now. Their entries may be put into any table in force: no packet
             carries them yet.
         """
-        if is_by_destination:
+        self._lays_paths |= not is_by_destination
+        if not self._lays_paths:
+            self._table, self._in_use = table, np.arange(table.link.shape[1])
+            self._last_used_s = np.full(len(self._in_use), t_s)
             return table, np.zeros(0, np.int64)
         before = self._table
         self._last_used_s[self._in_use] = t_s
-        self._last_used_s[np.asarray(in_use, np.int64)] = t_s
+        in_use = np.asarray(in_use, np.int64)
+        self._last_used_s[in_use[in_use < len(self._last_used_s)]] = t_s
         numbers = self._numbers(table, t_s)
         n_old = 0 if before is None else before.link.shape[1]
         is_new = (numbers >= n_old) | self._is_free(numbers, t_s)

@@ -46,7 +46,7 @@ def valiant(snapshot: Snapshot) -> ForwardingTable:
     valiant_kernels.draw_way_points(
         *columns,
         trees.delay_s,
-        np.uint64(snapshot.seed % 2**64),
+        np.int64(snapshot.seed),
         np.empty(n_nodes, dtype=np.bool_),
         np.empty(n_nodes, dtype=np.int64),
         np.empty(most, dtype=np.uint64),

@@ -39,7 +39,7 @@ def draw_way_points(
     start, end, column : see `labels.Pairs`
         Sorted by start.
     left_s : float64 (n_destinations, n_nodes)
-    seed : uint64
+    seed : int64
     reached, queue : bool (n_nodes,), int64 (n_nodes,)
         Work space.
     greatest : uint64 (n_points,)
@@ -51,14 +51,14 @@ def draw_way_points(
     for pair in range(len(start)):
         if pair == 0 or start[pair] != start[pair - 1]:
             mark_reached(transit, first, to_node, start[pair], reached, queue)
-        row = np.uint64(start[pair]) << np.uint64(32) | np.uint64(end[pair])
+        row = np.int64(start[pair]) << 32 | np.int64(end[pair])
         n_found = 0
         for node in range(len(eligible)):
             if not eligible[node] or not reached[node] or node == start[pair] or node == end[pair]:
                 continue
             if left_s[column[pair], node] == np.inf:
                 continue
-            value = draw(seed, WAY_POINT, row, node)
+            value = draw(seed, WAY_POINT, row, np.int64(node))
             place = n_found
             while place > 0 and greatest[place - 1] < value:
                 place -= 1

@@ -14,6 +14,7 @@ from tests.reference import updates
 N = 6
 FAILS = ((1_200_000_000_000, False), (1_900_000_000_000, True))
 """What happens to one of the nodes."""
+NOTICED_S = 0.02
 POLICY = '''
 import numpy as np
 from lasermesh.routing import ForwardingTable, trees_towards
@@ -56,20 +57,21 @@ class Spy:
     """Notes the tables that a run gives to its engine."""
 
     def __init__(self, monkeypatch):
-        self.tables = []
+        self.tables, self.backups = [], []
         self.engine = None
         spy = self
 
         class Watched(running.PacketEngine):
-            def install_table(self, link, label_of_flow, switch_ps, *more):
+            def install_table(self, link, label_of_flow, switch_ps, next_label, backup, new_labels):
                 switch = np.broadcast_to(switch_ps, (N,)).tolist()
                 spy.engine = self
                 spy.tables.append((link.tolist(), label_of_flow[:, 0].tolist(), switch))
-                super().install_table(link, label_of_flow, switch_ps, *more)
+                spy.backups.append(None if backup is None else backup.tolist())
+                super().install_table(link, label_of_flow, switch_ps, next_label, backup, new_labels)
 
         monkeypatch.setattr(running, "PacketEngine", Watched)
 
-    def world(self, contacts, hashes):
+    def world(self, contacts, hashes, alternate_after):
         """The run as the slow and obvious takes it."""
         engine = self.engine
         ends = list(zip(engine.link_from.tolist(), engine._e.links[: engine.n_links, :], strict=True))
@@ -98,6 +100,11 @@ class Spy:
             slots=[sorted(changes, key=lambda change: change[0]) for changes in slots],  # stable
             links=[sorted(changes) for changes in links],
             nodes=[[(-1, True), *(FAILS if node == 2 else ())] for node in range(N)],
+            backups=[
+                backup and [[None if link < 0 else link for link in row] for row in backup]
+                for backup in self.backups
+            ],
+            alternate_after=alternate_after,
         )
 
 
@@ -108,8 +115,10 @@ class Spy:
         "update = 'central'\nupdate_delay_s = 0.3\ncontroller = 'n0'",
         "update = 'link-state'\ndetection_s = 0.05\nhold_s = 0.2",
         "update = 'predicted'\nlead_s = 0.7",
+        "update = 'instant'\nfast_reroute = true",
+        f"update = 'link-state'\nfast_reroute = true\nalternate_after_s = {NOTICED_S}",
     ],
-    ids=["instant", "central", "link-state", "predicted"],
+    ids=["instant", "central", "link-state", "predicted", "alternates", "late alternates"],
 )
 def test_outages_of_a_run_are_those_of_its_tables_and_links(tmp_path, monkeypatch, routing):
     found = set()
@@ -120,7 +129,10 @@ def test_outages_of_a_run_are_those_of_its_tables_and_links(tmp_path, monkeypatc
         file = write_random(tmp_path, rng, f"[routing]\npolicy = 'two.py:two_choices'\n{routing}\n{fault}")
         done = go(file, tmp_path / f"run-{seed}")
         hashes = spy.engine._e.flows[:, state.S_CHOICE].tolist()
-        slow = spy.world(done.kept.contacts.to_pylist(), hashes)
+        after = None
+        if "fast_reroute" in routing:
+            after = round(NOTICED_S * PS_PER_S) if "alternate_after_s" in routing else 0
+        slow = spy.world(done.kept.contacts.to_pylist(), hashes, after)
         expected = []
         flows = spy.engine.flows
         for flow in range(flows.n_flows):

@@ -16,7 +16,7 @@ from lasermesh.results.comparison import (
     write_tables,
 )
 from lasermesh.results.comparison_text import format_comparison
-from lasermesh.results.figures import FIGURES, Figure, figure_of, routing_figures, value_of
+from lasermesh.results.figures import FIGURES, Figure, figure_of, value_of
 from lasermesh.results.layout import LINE
 from tests.results.examples import summary
 
@@ -97,17 +97,6 @@ def test_a_path_leads_to_a_number_of_the_summary_and_tells_its_unit(path, unit):
 )
 def test_what_is_no_number_is_none(path):
     assert value_of(figure_of("mine", path), summary()) is None
-
-
-def test_numbers_on_wrong_tables_are_compared_where_a_summary_has_them():
-    built = {
-        "routing": {"policy": "x", "black_holes": {"count": 3, "duration_s": 0.5}, "list": [1], "ok": True}
-    }
-    assert [(figure.name, figure.unit) for figure in routing_figures(built)] == [
-        ("routing.black_holes.count", ""),
-        ("routing.black_holes.duration_s", "s"),
-    ]
-    assert routing_figures({}) == []
 
 
 def comparison(by_combination=POINTS, **changes):

@@ -157,6 +157,25 @@ def test_way_points_are_led_to_the_label_that_they_mean():
         assert len(fresh) == (3 if step == 0 else 0)
 
 
+@pytest.mark.parametrize("first_by_destination", [False, True])
+def test_a_policy_may_lay_paths_at_times_and_go_by_destinations_at_others(first_by_destination):
+    """Both paths of a square under label 0, which one of the tables has for its only destination."""
+    mesh = Mesh(np.random.default_rng(0))
+    tables = []
+    for link in ({0: (0, 1), 1: (1, 3)}, {0: (0, 2), 2: (2, 3)}):
+        mesh.link = {(0, 1): 0, (1, 3): 1, (0, 2): 2, (2, 3): 3}
+        mesh.end = {number: end for (_, end), number in mesh.link.items()}
+        entries = np.full((4, 1, 1), NONE, np.int32)
+        for node, ends in link.items():
+            entries[node, 0, 0] = mesh.link[ends]
+        tables.append(ForwardingTable(entries, np.array([[0]], np.int32)))
+    keeper = LabelKeeper()
+    keeper.keep(tables[0], 0.0, first_by_destination)
+    kept, fresh = keeper.keep(tables[1], 0.1, not first_by_destination)
+    assert kept.label_of_flow.tolist() == [[1]] and fresh.tolist() == [1]
+    assert walk(mesh, kept, 0, 0, 9)[0] == [0, 1, 3] and walk(mesh, kept, 0, 1, 9)[0] == [0, 2, 3]
+
+
 def test_labels_of_destinations_are_left_alone():
     table = ForwardingTable(np.zeros((2, 1, 1), np.int32), np.zeros((1, 1), np.int32))
     kept, fresh = LabelKeeper().keep(table, 0.0, is_by_destination=True)

@@ -19,20 +19,21 @@ class LinkLog:
     totals : LinkTotals
         Of all intervals written.
     busy_share : float64 array by link id, or None
-        Share of the last step for which each link was sending; None before the first has ended.
+        Share of the last routing interval for which each link was sending; None before the first has ended.
+    busy_until_s : float or None
+        When that interval ended, since the topology's epoch.
     """
 
-    def __init__(self, links, start_s, step_s, every_s=None):
+    def __init__(self, links, start_s, every_s=None):
         self.totals = LinkTotals()
-        self.busy_share = None
+        self.busy_share = self.busy_until_s = None
         self._links = links
         self._start_s = start_s
-        self._step_s = step_s
         self._every_s = every_s
         self._interval = 0  # number of the one that is going on
         self._sums = np.zeros((0, 4 + N_CAUSES), np.int64)  # bytes, packets, marked, busy ps, drops by cause
         self._queue_max = np.zeros(0, np.int64)
-        self._busy_ps = np.zeros(0, np.int64)  # in this step
+        self._busy_ps = np.zeros(0, np.int64)  # in this routing interval
         self._touched = [np.zeros(0, np.int64)]  # links with anything in this interval
 
     @property
@@ -61,10 +62,14 @@ class LinkLog:
 
     def end_step(self, start_s, writer):
         """A step is over, or was left, that began at `start_s`, since the topology's epoch."""
-        self.busy_share = self._busy_ps / PS_PER_S / self._step_s
-        self._busy_ps[:] = 0
         if self._every_s is None:
             self._write(start_s, writer)
+
+    def end_routing_interval(self, now_s, interval_s):
+        """A routing interval is over, that was so long: what links sent in it is the load for the next."""
+        self.busy_share = self._busy_ps / PS_PER_S / interval_s
+        self.busy_until_s = now_s
+        self._busy_ps[:] = 0
 
     def close(self, clock_ps, writer):
         """Write the interval that the end of the run cuts, if there is one."""

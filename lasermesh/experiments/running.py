@@ -206,9 +206,7 @@ class Simulation:
         lag = experiment.routing.update != INSTANT
         self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground, lag)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
-        self._link_log = LinkLog(
-            self._links, experiment.start_s, topology.step_s, experiment.observe.links_every_s
-        )
+        self._link_log = LinkLog(self._links, experiment.start_s, experiment.observe.links_every_s)
         self._outages = OutageLog(self.flows, self._end_ps, experiment.start_s)
         self._next_hops = (
             NextHopLog(self._links, experiment.start_s) if experiment.observe.next_hops else None
@@ -315,7 +313,10 @@ class Simulation:
         start_ps, end_ps = ps_from_s(index * step_s), ps_from_s((index + 1) * step_s)
         start_s = experiment.start_s + index * step_s
         self._feed.begin(start_s, experiment.start_s + (index + 1) * step_s, start_ps, end_ps)
-        is_due = index % max(1, round((experiment.routing.interval_s or step_s) / step_s)) == 0
+        steps = max(1, round((experiment.routing.interval_s or step_s) / step_s))
+        is_due = index % steps == 0
+        if is_due and index > 0:
+            self._link_log.end_routing_interval(start_s, steps * step_s)
         self._new_paths = self._updating.begin_step(start_s, start_ps, end_ps, is_due)
         if index == 0:
             self._refuse_too_much(self._updating.first_routes)
@@ -346,13 +347,16 @@ class Simulation:
             self._in_policy = False
 
     def _load_of(self, links):
-        """Share of the last step for which links (ids) were sending; None before the first."""
+        """Share of the last routing interval for which links (ids) were sending, None before the first.
+
+        And when that interval ended, since the topology's epoch.
+        """
         busy_share = self._link_log.busy_share
         if busy_share is None:
-            return None
+            return None, None
         share = np.zeros(len(self._links.links.from_node))
         share[: len(busy_share)] = busy_share
-        return share[links]
+        return share[links], self._link_log.busy_until_s
 
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""

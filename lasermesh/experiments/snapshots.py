@@ -33,8 +33,9 @@ class SnapshotMaker:
             "memory": TreeMemory(),
         }
 
-    def of(self, graph, previous=None, load=None) -> Snapshot:
-        """The snapshot of a link graph; `previous` and `load` as `Snapshot.from_graph` takes them."""
+    def of(self, graph, previous=None, load=None, load_until_s=None) -> Snapshot:
+        """The snapshot of a link graph; what else is given as `Snapshot.from_graph` takes it."""
+        told = {"previous": previous, "load": load, "load_until_s": load_until_s}
         return Snapshot.from_graph(
-            graph, self._names, self._transit, None, *self._flows, previous=previous, load=load, **self._more
+            graph, self._names, self._transit, None, *self._flows, **told, **self._more
         )

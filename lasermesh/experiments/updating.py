@@ -39,7 +39,7 @@ class Surroundings:
     is_end: np.ndarray  # bool (n_nodes,)
     paths: PathLog
     next_hops: NextHopLog | None  # where they are written down
-    load_of: Any  # function: share of the last step for which each link (ids) was sending, or None
+    load_of: Any  # function of link ids: how busy they were in the last interval, and when it ended
     warn: Any  # function of str
 
 
@@ -129,7 +129,7 @@ class Updating:
             From when its paths count as those that flows take; absent: they do not.
         """
         around = self._around
-        snapshot = around.snapshots.of(graph, self._table, around.load_of(graph.link))
+        snapshot = around.snapshots.of(graph, self._table, *around.load_of(graph.link))
         table, report = around.ask(snapshot)
         self._hand_over(table, snapshot, switch_ps, is_noted=noted_ps is not None)
         told = np.broadcast_to(switch_ps, around.engine.n_nodes) < around.engine.end_ps
@@ -140,15 +140,27 @@ class Updating:
         self._table = table
         if noted_ps >= around.engine.end_ps:
             return []
-        routes = follow_flows(snapshot, table)
+        routes = follow_flows(snapshot, table, around.engine.flow_hash)
         if self.first_routes is None:
             self.first_routes = routes
-            if len(report.looping_flows):
-                circling = len(report.looping_flows)
-                around.warn(f'routing policy "{around.policy.name}" leads {circling} flows in a circle')
+            self._warn_of(report, routes)
         flows = around.engine.flows
         active = (flows.start_ps <= noted_ps) & (noted_ps < flows.stop_ps)
         return [around.paths.note(self._seconds(noted_ps), routes, active)]
+
+    def _warn_of(self, report, routes):
+        """Say what the first table does that the user should know."""
+        around = self._around
+        policy = f'routing policy "{around.policy.name}"'
+        if len(report.looping_flows):
+            around.warn(f"{policy} leads {len(report.looping_flows)} flows in a circle")
+        too_long = np.flatnonzero(np.diff(routes.first) - 1 > around.engine.flows.hop_limit)
+        if len(too_long):
+            hops = int(np.diff(routes.first)[too_long].max()) - 1
+            around.warn(
+                f"{policy} leads {len(too_long)} flows over more links than their packets may cross, up to "
+                f"{hops}: they are all dropped (hop_limit); packets.hop_limit = {min(hops, 255)} would do"
+            )
 
     def _hand_over(self, table, snapshot, switch_ps, is_noted):
         """Give a policy's table to the engine, its labels by the numbers that packets on their way know."""
@@ -156,13 +168,14 @@ class Updating:
         if routing.fast_reroute and table.backup is None:
             alternates = loop_free_alternates(snapshot, table)
             if is_noted:
-                self._coverage += np.array(coverage(snapshot, table, alternates))
+                self._coverage += np.array(coverage(snapshot, table, alternates, engine.flow_hash))
             table = table._replace(backup=alternates.link)
         is_by_destination = table.next_label is None and np.array_equal(
             table.label_of_flow, snapshot.label_of_flow
         )
         in_use = () if is_by_destination else engine.labels_in_use()
-        kept, new = self._labels.keep(table, snapshot.t_s, is_by_destination, in_use)
+        kept, new = self._labels.keep(table, snapshot, is_by_destination, in_use)
+        new = None if kept is table else new
         engine.install_table(kept.link, kept.label_of_flow, switch_ps, kept.next_label, kept.backup, new)
         if self._around.next_hops is not None:
             self._around.next_hops.learn(kept, snapshot.flow_to)

@@ -180,7 +180,7 @@ class PacketEngine:
         self._e.links[links, state.X_LIMIT_PACKETS] = limit_packets
         self._e.links[links, state.X_LIMIT_BYTES] = limit_bytes
 
-    def install_table(self, link, label_of_flow, switch_ps, next_label=None, backup=None, new_labels=()):
+    def install_table(self, link, label_of_flow, switch_ps, next_label=None, backup=None, new_labels=None):
         """Give every node a forwarding table to switch to at its own time.
 
         Parameters
@@ -194,11 +194,18 @@ class PacketEngine:
         backup : int32 array, shape (n_nodes, n_labels), optional
             For fast reroute: the link where all choices are known to be down, or NONE.
         new_labels : sequence of int, optional
-            Labels that no packet carries: all nodes have their entries at once, as if packets brought them.
+            Labels that no packet carries, of tables that lay whole paths: all nodes have their entries at
+            once, whatever table they use, and those of other labels where they have none, as if packets
+            brought their paths along.
         """
         self._e = self._slots.install(self._e, link, label_of_flow, switch_ps, next_label, backup)
-        if len(new_labels):
-            self._slots.add_labels(self._e, link, next_label, backup, new_labels)
+        if new_labels is not None:
+            self._slots.complete(self._e, link, next_label, backup, new_labels)
+
+    @property
+    def flow_hash(self):
+        """What picks among paths and choices, by flow: int64 (n_flows,)."""
+        return self._e.flows[:, state.S_CHOICE].copy()
 
     def labels_in_use(self):
         """Labels that flows enter with, or change to, by tables that nodes have or will switch to."""

@@ -71,14 +71,23 @@ class TableSlots:
         self._installed += 1
         return e
 
-    def add_labels(self, e, link, next_label, backup, labels):
-        """Put the entries of labels that no packet carries yet into all tables, as wide as they are."""
+    def complete(self, e, link, next_label, backup, labels):
+        """Put the entries of labels that no packet carries yet into all tables, as wide as they are.
+
+        And of other labels where tables have no entry: a label that goes on may lead over further nodes.
+        """
         links, next_labels, backups = Layout.of(e).parts(e.tables)
-        links[:, :, labels, : link.shape[2]] = link[:, labels]
-        if next_labels is not None:
-            next_labels[:, :, labels] = NONE if next_label is None else next_label[:, labels]
-        if backups is not None:
-            backups[:, :, labels] = NONE if backup is None else backup[:, labels]
+        for part in (links, next_labels, backups):
+            if part is not None:
+                part[:, :, labels] = NONE
+        n_labels, n_choices = link.shape[1:]
+        missing = (links[:, :, :n_labels, 0] == NONE) & (link[:, :, 0] != NONE)
+        slot, node, label = np.nonzero(missing)
+        links[slot, node, label, :n_choices] = link[node, label]
+        if next_label is not None:
+            next_labels[slot, node, label] = next_label[node, label]
+        if backup is not None:
+            backups[slot, node, label] = backup[node, label]
 
     def labels_in_use(self, e):
         """Labels that flows enter with, or that packets can change to, by tables in use: int array."""

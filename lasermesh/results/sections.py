@@ -103,13 +103,19 @@ def outages_section(summary):
         for name, entry in found
         if entry["count"]
     ]
-    if not rows:
+    alternates = routing["alternates"]
+    if not rows and not alternates:
         return []
-    text = f"Outages of flows: {routing['policy']}, update = {routing['update']}"
+    text = "Outages of flows" if rows else "No outages of flows"
+    text += f": {routing['policy']}, update = {routing['update']}"
     text += f", {count(routing['tables'])} tables"
     if took := routing["convergence_s"]:
         text += (
             f"; the last node had its table {took['mean']:.3f} s after a change, at most {took['max']:.3f} s"
         )
+    if alternates:
+        text += f"; {100.0 * alternates['share']:.1f} % of the hops of paths have a loop-free alternate"
+    if not rows:
+        return wrapped(text)
     headers = [("", "outages"), ("in all", "s"), ("longest", "s"), ("dropped", "packets")]
     return [*wrapped(text), *columns("", headers, rows)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from lasermesh.routing import alternate_kernels
 from lasermesh.routing.snapshot import Snapshot, for_kernels
-from lasermesh.routing.table import ForwardingTable, follow_flows
+from lasermesh.routing.table import ForwardingTable, entered_labels, follow_flows
 from lasermesh.routing.trees import LINKS_WORTH_TWO_WORKERS
 from lasermesh.units import NONE
 
@@ -118,11 +118,13 @@ def _destinations_of_labels(snapshot, table):
     return np.where((lowest == highest) & ~changed, lowest, NONE).astype(np.int32)
 
 
-def coverage(snapshot: Snapshot, table: ForwardingTable, found: Alternates) -> Coverage:
-    """How many hops of the flows' paths, by first labels and first choices, have an alternate."""
-    routes = follow_flows(snapshot, table)
+def coverage(snapshot: Snapshot, table: ForwardingTable, found: Alternates, flow_hash=None) -> Coverage:
+    """How many hops of the flows' paths have an alternate; `flow_hash` as `follow_flows` takes it."""
+    if flow_hash is None:
+        flow_hash = np.zeros(snapshot.n_flows, np.int64)
+    routes = follow_flows(snapshot, table, flow_hash)
     flow = np.repeat(np.arange(snapshot.n_flows), np.diff(routes.first))
-    labels = table.label_of_flow[flow, 0]
+    labels = entered_labels(table, flow_hash)[flow]
     if table.next_label is not None:  # each hop's label comes from the hop before
         for place in np.flatnonzero(flow[1:] == flow[:-1]):
             onward = table.next_label[routes.node[place], labels[place]]

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from lasermesh.errors import UserError
+from lasermesh.routing.labels import MOST_ENTRIES
+from lasermesh.routing.snapshot import Snapshot
 from lasermesh.routing.table import ForwardingTable
 from lasermesh.units import NONE
 
@@ -28,15 +31,15 @@ class LabelKeeper:
         self._last_used_s = np.zeros(0)  # by label
         self._lays_paths = False  # whether any table so far did
 
-    def keep(self, table: ForwardingTable, t_s: float, is_by_destination: bool, in_use=()):
+    def keep(self, table: ForwardingTable, snapshot: Snapshot, is_by_destination: bool, in_use=()):
         """The same table under numbers that go on from the last one's.
 
         Parameters
         ----------
         table : ForwardingTable
-            As `compute_table` returned it.
-        t_s : float
-            When it comes; not before the last one's.
+            As `compute_table` returned it, with backups if packets may take them.
+        snapshot : Snapshot
+            What it was made for; not before the last one's.
         is_by_destination : bool
             Whether the labels are the places of the destinations, which are the same for a whole run.
         in_use : int array, optional
@@ -45,11 +48,17 @@ class LabelKeeper:
         Returns
         -------
         table : ForwardingTable
-            With the entries of labels still on their way added.
+            Without entries that no packet comes to; with those of labels still on their way.
         fresh : int64 array
             Labels that were not in use until now. Their entries may be put into any table in force: no packet
             carries them yet.
+
+        Raises
+        ------
+        UserError
+            If the table would have more than MOST_ENTRIES.
         """
+        t_s = snapshot.t_s
         self._lays_paths |= not is_by_destination
         if not self._lays_paths:
             self._table, self._in_use = table, np.arange(table.link.shape[1])
@@ -59,19 +68,28 @@ class LabelKeeper:
         self._last_used_s[self._in_use] = t_s
         in_use = np.asarray(in_use, np.int64)
         self._last_used_s[in_use[in_use < len(self._last_used_s)]] = t_s
-        numbers = self._numbers(table, t_s)
+        reached = _reached(table, snapshot)
+        labels = np.flatnonzero(reached.any(axis=0))  # others need no number
+        numbers = np.full(table.link.shape[1], NONE, np.int64)
+        numbers[labels] = self._numbers(table, labels, reached, t_s)[labels]
+        taken = numbers[labels]
         n_old = 0 if before is None else before.link.shape[1]
-        is_new = (numbers >= n_old) | self._is_free(numbers, t_s)
-        n_labels = max(n_old, int(numbers.max(initial=-1)) + 1)
-        kept = _renumbered(table, numbers, n_labels)
+        is_new = (taken >= n_old) | self._is_free(taken, t_s)
+        n_labels = max(n_old, int(taken.max(initial=0)) + 1)
+        if len(table.link) * n_labels * table.link.shape[2] > MOST_ENTRIES:
+            raise UserError(
+                f"the forwarding table needs {n_labels:,} labels for the paths of {len(table.link):,} nodes, "
+                f"those of packets on their way among them; it may have at most {MOST_ENTRIES:,} entries"
+            )
+        kept = _renumbered(table, reached, labels, numbers, n_labels)
         if before is not None:
-            kept = self._with_old_entries(kept, numbers[is_new], t_s)
+            kept = self._with_old_entries(kept, taken[is_new], t_s)
         last_used_s = np.full(n_labels, -np.inf)
         last_used_s[: len(self._last_used_s)] = self._last_used_s
-        last_used_s[numbers] = t_s
+        last_used_s[taken] = t_s
         self._last_used_s = last_used_s
-        self._table, self._in_use = kept, numbers
-        return kept, np.sort(numbers[is_new])
+        self._table, self._in_use = kept, taken
+        return kept, np.sort(taken[is_new])
 
     def _is_free(self, labels, t_s):
         """Whether labels, of those that there are or above, may be given to something else."""
@@ -80,53 +98,59 @@ class LabelKeeper:
         is_free[known] = self._last_used_s[labels[known]] < t_s - KEPT_S
         return is_free
 
-    def _numbers(self, table, t_s):
-        """The number of each of a table's labels: int64 (n_labels,)."""
-        n_labels = table.link.shape[1]
-        numbers = np.full(n_labels, NONE, np.int64)
+    def _numbers(self, table, labels, reached, t_s):
+        """The number of each of these labels: int64 (n_labels,), NONE for all others."""
+        numbers = np.full(table.link.shape[1], NONE, np.int64)
         if self._table is not None:
-            for label in _onward_first(table):
-                numbers[label] = self._same_as(table, label, numbers)
-        taken = np.zeros(len(self._last_used_s) + n_labels, bool)
+            nodes_of = {label: np.flatnonzero(reached[:, label]) for label in labels.tolist()}
+            flow, path = np.nonzero(table.label_of_flow != NONE)
+            of_label = table.label_of_flow[flow, path]
+            order = np.argsort(of_label, kind="stable")
+            first = np.searchsorted(of_label[order], np.arange(table.link.shape[1] + 1))
+            for label in _onward_first(table, labels):
+                flows = flow[order[first[label] : first[label + 1]]]
+                numbers[label] = self._same_as(table, label, nodes_of[label], flows, numbers)
+        taken = np.zeros(len(self._last_used_s) + len(labels), bool)
         taken[: len(self._last_used_s)] = ~self._is_free(np.arange(len(self._last_used_s)), t_s)
         taken[numbers[numbers != NONE]] = True
-        new = np.flatnonzero(numbers == NONE)
+        new = labels[numbers[labels] == NONE]
         numbers[new] = np.flatnonzero(~taken)[: len(new)]
         return numbers
 
-    def _same_as(self, table, label, numbers):
-        """The last table's label that agrees with one of a new table at every node, or NONE."""
+    def _same_as(self, table, label, nodes, flows, numbers):
+        """The last table's label that agrees with one of a new table at all of its nodes, or NONE."""
         before = self._table
-        flows = np.nonzero(table.label_of_flow == label)[0]
         if len(flows):
             candidates = before.label_of_flow[flows]
         else:  # a label that others lead to: one that has the same entries
-            same = before.link[:, self._in_use, 0] == table.link[:, [label], 0]
-            same &= table.link[:, [label], 0] != NONE
+            entries = table.link[nodes, label, 0]
+            same = (before.link[nodes][:, self._in_use, 0] == entries[:, np.newaxis]) & (
+                entries[:, np.newaxis] != NONE
+            )
             candidates = np.repeat(self._in_use, same.sum(axis=0))
         for candidate in _most_frequent(candidates[candidates != NONE]):
-            if candidate not in numbers and self._agrees(table, label, candidate, numbers):
+            if candidate not in numbers and self._agrees(table, label, nodes, candidate, numbers):
                 return candidate
         return NONE
 
-    def _agrees(self, table, label, candidate, numbers):
-        """Whether all nodes do the same under a new label and an old one, as far as both have entries."""
-        before = self._table.link[:, candidate], table.link[:, label]
-        return _agree(*before).all() and self._leads_alike(table, label, candidate, numbers)
-
-    def _leads_alike(self, table, label, candidate, numbers):
-        """Whether packets leave all nodes with the same labels under a new label and an old one."""
+    def _agrees(self, table, label, nodes, candidate, numbers):
+        """Whether these nodes do the same under a new label and an old one, as far as both have entries."""
         before = self._table
+        old, new = before.link[nodes, candidate], table.link[nodes, label]
+        if not _agree(old, new).all():
+            return False
         if table.next_label is None and before.next_label is None:
             return True
-        onward = np.full(len(table.link), NONE, np.int64)
+        onward = np.full(len(nodes), NONE, np.int64)
         if table.next_label is not None:
-            onward = table.next_label[:, label].astype(np.int64)
-            onward[onward != NONE] = numbers[onward[onward != NONE]]
-            if np.any((table.next_label[:, label] != NONE) & (onward == NONE)):
+            changes = table.next_label[nodes, label]
+            onward[changes != NONE] = numbers[changes[changes != NONE]]
+            if np.any((changes != NONE) & (onward == NONE)):
                 return False  # it leads to one that is new
-        behind = np.full(len(onward), NONE) if before.next_label is None else before.next_label[:, candidate]
-        both = (before.link[:, candidate, 0] != NONE) & (table.link[:, label, 0] != NONE)
+        behind = np.full(len(nodes), NONE)
+        if before.next_label is not None:
+            behind = before.next_label[nodes, candidate]
+        both = (old[:, 0] != NONE) & (new[:, 0] != NONE)
         return bool(np.all((onward == behind) | ~both))
 
     def _with_old_entries(self, kept, fresh, t_s):
@@ -153,19 +177,40 @@ class LabelKeeper:
         return kept._replace(link=link, next_label=next_label, backup=backup)
 
 
-def _renumbered(table, numbers, n_labels):
-    """A table under other numbers, `numbers[label]`, of which there may be more."""
+def _reached(table, snapshot):
+    """Where packets come with which labels, by whatever choice or backup: bool (n_nodes, n_labels)."""
+    link_to = snapshot.ends_of_link[:, 1]
+    reached = np.zeros(table.link.shape[:2], bool)
+    flow, path = np.nonzero(table.label_of_flow != NONE)
+    node, label = np.asarray(snapshot.flow_from)[flow], table.label_of_flow[flow, path]
+    while len(node):
+        is_new = ~reached[node, label]
+        node, label = np.unique(np.stack([node[is_new], label[is_new]]), axis=1)
+        reached[node, label] = True
+        links = table.link[node, label]
+        if table.backup is not None:
+            links = np.concatenate([links, table.backup[node, label, np.newaxis]], axis=1)
+        onward = label if table.next_label is None else table.next_label[node, label]
+        onward = np.where(onward == NONE, label, onward)
+        row, choice = np.nonzero(links != NONE)
+        node, label = link_to[links[row, choice]], onward[row]
+    return reached
+
+
+def _renumbered(table, reached, labels, numbers, n_labels):
+    """A table under other numbers, `numbers[label]`, with the entries that packets come to alone."""
     link = np.full((len(table.link), n_labels, table.link.shape[2]), NONE, np.int32)
-    link[:, numbers] = table.link
+    there = reached[:, labels]
+    link[:, numbers[labels]] = np.where(there[:, :, np.newaxis], table.link[:, labels], NONE)
     label_of_flow = _looked_up(numbers, table.label_of_flow)
-    backup = table.backup
-    if backup is not None:
-        backup = np.full((len(link), n_labels), NONE, np.int32)
-        backup[:, numbers] = table.backup
-    next_label = table.next_label
+    next_label, backup = table.next_label, table.backup
     if next_label is not None:
         next_label = np.full((len(link), n_labels), NONE, np.int32)
-        next_label[:, numbers] = _looked_up(numbers, table.next_label)
+        onward = np.where(there, table.next_label[:, labels], NONE)
+        next_label[:, numbers[labels]] = _looked_up(numbers, onward)
+    if backup is not None:
+        backup = np.full((len(link), n_labels), NONE, np.int32)
+        backup[:, numbers[labels]] = np.where(there, table.backup[:, labels], NONE)
     return table._replace(link=link, label_of_flow=label_of_flow, next_label=next_label, backup=backup)
 
 
@@ -190,13 +235,13 @@ def _most_frequent(labels):
     return found[np.argsort(-counts, kind="stable")].tolist()
 
 
-def _onward_first(table):
-    """All labels, those that others lead to before these; where they go round in a circle, in any order."""
-    n_labels = table.link.shape[1]
+def _onward_first(table, labels):
+    """These labels, those that others lead to before these; where they go round in a circle, in any order."""
     if table.next_label is None:
-        return range(n_labels)
-    nodes, labels = np.nonzero(table.next_label != NONE)
-    leads = np.unique(np.stack([labels, table.next_label[nodes, labels]], axis=1), axis=0)
+        return labels.tolist()
+    n_labels = table.link.shape[1]
+    nodes, changed = np.nonzero(table.next_label != NONE)
+    leads = np.unique(np.stack([changed, table.next_label[nodes, changed]], axis=1), axis=0)
     depth = np.zeros(n_labels, np.int64)
     for _ in range(n_labels):
         deeper = depth.copy()
@@ -204,4 +249,4 @@ def _onward_first(table):
         if (deeper == depth).all() or deeper.max() > n_labels:
             break
         depth = deeper
-    return np.argsort(depth, kind="stable").tolist()
+    return labels[np.argsort(depth[labels], kind="stable")].tolist()

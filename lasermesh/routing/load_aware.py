@@ -1,6 +1,7 @@
 """Policy `load-aware`: propagation plus the wait that the load just measured would cause."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,13 @@ OPTIONS = {
 }
 
 
+class Estimate(NamedTuple):
+    """What links are thought to carry."""
+
+    load: np.ndarray  # float64, by link id
+    until_s: float | None  # of the last measurement in it, if that is known
+
+
 @declare(
     complete=True,
     source="M/D/1 wait: L. Kleinrock, Queueing Systems 2, 1976; swings and remedies: D. P. Bertsekas, IEEE "
@@ -30,20 +38,24 @@ def load_aware(snapshot: Snapshot) -> ForwardingTable:
     """Least sum of propagation delay and mean wait, rho / (2 (1 - rho)) times the service of one packet.
 
     rho is the load of a link, at most GREATEST_LOAD, smoothed: `damping` times what it was thought to be,
-    plus 1 - `damping` times what was measured in the last interval. A link not seen before had none. The
-    estimate travels in the table's `notes`. Ties to the lowest link id.
+    plus 1 - `damping` times what was measured in the last routing interval, once for each interval however
+    many tables are made in it. A link not seen before had none. The estimate travels in the table's `notes`.
+    Ties to the lowest link id.
     """
     options = options_in(snapshot, OPTIONS)
-    load = np.zeros(len(snapshot.ends_of_link))
-    if snapshot.load is not None:
+    notes = snapshot.previous and snapshot.previous.notes
+    before = notes if isinstance(notes, Estimate) else Estimate(np.zeros(0), None)
+    load = np.zeros(max(len(snapshot.ends_of_link), len(before.load)))
+    if before.until_s is not None and before.until_s == snapshot.load_until_s:
+        load[: len(before.load)] = before.load
+    elif snapshot.load is not None:
         load[snapshot.link] = (1.0 - options["damping"]) * snapshot.load
-        before = snapshot.previous and snapshot.previous.notes
-        if isinstance(before, np.ndarray):
-            n_both = min(len(before), len(load))
-            load[:n_both] += options["damping"] * before[:n_both]
+        load[: len(before.load)] += options["damping"] * before.load
     wait_s = mean_wait_s(load[snapshot.link], options["packet_bytes"] * 8 / snapshot.rate_bps)
     trees = trees_towards(replace(snapshot, delay_s=snapshot.delay_s + wait_s))
-    return ForwardingTable(trees.link[:, :, np.newaxis], snapshot.label_of_flow, notes=load)
+    return ForwardingTable(
+        trees.link[:, :, np.newaxis], snapshot.label_of_flow, notes=Estimate(load, snapshot.load_until_s)
+    )
 
 
 def mean_wait_s(load, service_s):

@@ -142,7 +142,7 @@ def look_at_links(links, destinations, noted, n_noted, unsorted, delay_s, rows, 
             if row == NONE:
                 rows[node, lane] = GONE
             else:
-                take(links, row, node, lane, unsorted, rows, places)
+                take(links, np.int32(row), np.uint32(node), lane, unsorted, rows, places)
 
 
 @part_kernel

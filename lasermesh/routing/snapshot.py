@@ -47,6 +47,7 @@ class Snapshot:
     load: np.ndarray | None = (
         None  # float64 (n_links,)  share of each link's rate used in the last interval, if known
     )
+    load_until_s: float | None = None  # when that interval ended, since the topology's epoch
     previous: "ForwardingTable | None" = None  # the table in force until now
     options: Mapping[str, Any] = field(
         default_factory=lambda: MappingProxyType({})
@@ -69,6 +70,7 @@ class Snapshot:
         t_s=None,
         previous=None,
         load=None,
+        load_until_s=None,
         is_ground=None,
         options=None,
         grid=None,
@@ -94,6 +96,7 @@ class Snapshot:
             The instant, if it is not the graph's own.
         previous : ForwardingTable, optional
         load : array_like of float, shape (n_links,), optional
+        load_until_s : float, optional
         is_ground : array_like of bool, shape (n_nodes,), optional
             Default: no node is.
         options : mapping, optional
@@ -145,6 +148,7 @@ class Snapshot:
             flow_from=flow_from,
             flow_to=flow_to,
             load=None if load is None else _plain(load, np.float64, n_links, "load"),
+            load_until_s=load_until_s,
             previous=previous,
             options=MappingProxyType(dict(options or {})),
             grid=None if grid is None else np.require(grid, np.int32, ("C", "W")),

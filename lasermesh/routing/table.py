@@ -247,20 +247,38 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
     )
 
 
-def follow_flows(snapshot: Snapshot, table: ForwardingTable) -> Routes:
-    """The path of each flow by its first label and every node's first choice; the table was checked."""
+def entered_labels(table: ForwardingTable, flow_hash) -> np.ndarray:
+    """The label with which each flow enters, picked by its hash among those it has: int32 (n_flows,)."""
+    usable = np.maximum((table.label_of_flow != NONE).sum(axis=1), 1)
+    return table.label_of_flow[np.arange(len(usable)), flow_hash % usable]
+
+
+def follow_flows(snapshot: Snapshot, table: ForwardingTable, flow_hash=None) -> Routes:
+    """The path of each flow; the table was checked.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    table : ForwardingTable
+    flow_hash : int64 array, shape (n_flows,), optional
+        Picks among a flow's labels, and among the choices at each node, as the packet engine does. Absent:
+        the first label and every node's first choice.
+    """
+    if flow_hash is None:
+        flow_hash = np.zeros(snapshot.n_flows, np.int64)
     next_label, keeps_label = _next_label_array(table)
     flow_from, flow_to, link_delay_s, link_range_m = for_kernels(
         snapshot.flow_from, snapshot.flow_to, snapshot.delay_s, snapshot.range_m
     )
     arguments = (
         table.link,
-        table.label_of_flow,
+        entered_labels(table, flow_hash),
         next_label,
         keeps_label,
         snapshot.ends_of_link,
         flow_from,
         flow_to,
+        flow_hash,
     )
     first = np.zeros(snapshot.n_flows + 1, dtype=np.int64)
     table_kernels.fill_route_lengths(*arguments, first[1:])

@@ -144,17 +144,31 @@ def survey_flows(
 
 
 @kernel
-def route_length(link, label_of_flow, next_label, keeps_label, ends_of_link, source, destination, flow):
-    """How many nodes a flow's path by first label and first choices has, both ends counted; 0 if none."""
-    label = np.int64(label_of_flow[flow, 0])
-    if label == NONE:
+def picked_link(link, node, label, flow_hash):
+    """The link that a flow's hash picks among the choices at a node, or NONE."""
+    n_choices = link.shape[2]
+    if n_choices == 1:
+        return link[node, label, 0]
+    usable = 0
+    while usable < n_choices and link[node, label, usable] != NONE:
+        usable += 1
+    if usable == 0:
+        return np.int32(NONE)
+    return link[node, label, flow_hash % usable]
+
+
+@kernel
+def route_length(link, entered, next_label, keeps_label, ends_of_link, source, destination, flow_hash):
+    """How many nodes are on the path of a flow that enters with a label, both ends counted; 0 if none."""
+    if entered == NONE:
         return 0
+    label = np.int64(entered)
     most = link.shape[0] if keeps_label else link.shape[0] * link.shape[1]
     node = np.int64(source)
     for length in range(1, most + 1):
         if node == destination:
             return length
-        chosen = link[node, label, 0]
+        chosen = picked_link(link, node, label, flow_hash)
         if chosen == NONE:
             return 0
         label = label_after(next_label, keeps_label, node, label)
@@ -164,24 +178,32 @@ def route_length(link, label_of_flow, next_label, keeps_label, ends_of_link, sou
 
 @kernel
 def fill_route_lengths(
-    link, label_of_flow, next_label, keeps_label, ends_of_link, flow_from, flow_to, length
+    link, entered, next_label, keeps_label, ends_of_link, flow_from, flow_to, flow_hash, length
 ):
     """Nodes on the path of each flow: length int64 (n_flows,)."""
     for flow in range(len(flow_from)):
         length[flow] = route_length(
-            link, label_of_flow, next_label, keeps_label, ends_of_link, flow_from[flow], flow_to[flow], flow
+            link,
+            entered[flow],
+            next_label,
+            keeps_label,
+            ends_of_link,
+            flow_from[flow],
+            flow_to[flow],
+            flow_hash[flow],
         )
 
 
 @kernel
 def fill_routes(
     link,
-    label_of_flow,
+    entered,
     next_label,
     keeps_label,
     ends_of_link,
     flow_from,
     flow_to,
+    flow_hash,
     row_of_link,
     link_delay_s,
     link_range_m,
@@ -202,9 +224,9 @@ def fill_routes(
         if start == stop:
             continue
         node = np.int64(flow_from[flow])
-        label = np.int64(label_of_flow[flow, 0])
+        label = np.int64(entered[flow])
         for place in range(start, stop - 1):
-            chosen = link[node, label, 0]
+            chosen = picked_link(link, node, label, flow_hash[flow])
             node_out[place] = node
             link_out[place] = chosen
             label = label_after(next_label, keeps_label, node, label)

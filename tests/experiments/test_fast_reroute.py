@@ -5,6 +5,7 @@ As in `test_faulty_runs`: a packet every 24 ms, 12 ms onto each link; the left s
 
 import pytest
 
+from lasermesh.results import format_summary
 from tests.experiments.test_faulty_runs import drops, drops_at_links, fault, quoted, run_with, sent_between
 
 FAILURE = fault(link=["Quito", "left"], at_s=0.486)  # with the packet of 480 ms in service
@@ -55,3 +56,15 @@ def test_a_failed_satellite_is_gone_round_by_those_who_have_a_link_to_it(world):
     assert without["link_down"] == 1 + sent_between(490, 1000)
     assert with_it["link_down"] == 1
     assert without.get("node_down") == with_it.get("node_down")
+
+
+def test_the_summary_tells_how_many_hops_have_an_alternate(world):
+    """In the first of four tables Quito may go by the right satellite, should the left one or its link fail.
+
+    The left satellite has nobody else but Lima, and from the second table on one way is all there is.
+    """
+    done = rerouted(world)
+    told = done.summary["routing"]["alternates"]
+    assert told == {"hops": 4 * 2, "share": 1 / 8, "node_protecting_share": 1 / 4}
+    assert "12.5 % of the hops of paths have a" in format_summary(done.summary)
+    assert run_with(world, FAILURE).summary["routing"]["alternates"] is None

@@ -63,8 +63,9 @@ def test_the_same_snapshot_gives_the_same_table_and_no_circles(name, tmp_path):
             snapshot = dataclasses.replace(snapshot, load=load, previous=table)
             table, report = compute_table(name, snapshot)
             again, _ = compute_table(name, snapshot)
-            for before, after in zip(table, again, strict=True):
+            for before, after in zip(table[:3], again[:3], strict=True):
                 np.testing.assert_array_equal(before, after)
+            assert str(table.notes) == str(again.notes)
             assert not any("loops" in outcomes(snapshot, table, flow) for flow in range(snapshot.n_flows))
             assert len(report.looping_flows) == 0
             load = np.random.default_rng(seed).random(snapshot.n_links)

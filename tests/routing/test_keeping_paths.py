@@ -127,10 +127,19 @@ def test_a_wait_is_that_of_a_queue_with_fixed_service_and_no_link_is_impassable(
 def test_what_was_measured_before_fades_by_the_damping():
     first = two_ways(np.linspace(0.0, 0.9, 18), damping=0.75)
     table, _ = compute_table("load-aware", first)
-    np.testing.assert_allclose(table.notes[first.link], 0.25 * first.load)
+    np.testing.assert_allclose(table.notes.load[first.link], 0.25 * first.load)
     second = two_ways(np.full(18, 0.4), table, damping=0.75)
     table, _ = compute_table("load-aware", second)
-    np.testing.assert_allclose(table.notes[second.link], 0.75 * 0.25 * first.load + 0.1)
+    np.testing.assert_allclose(table.notes.load[second.link], 0.75 * 0.25 * first.load + 0.1)
+
+
+def test_what_was_measured_counts_once_however_many_tables_are_made_of_it():
+    load = np.linspace(0.0, 0.9, 18)
+    table = None
+    for until_s, expected in ((1.0, 0.25), (1.0, 0.25), (2.0, 0.4375), (2.0, 0.4375)):
+        snapshot = dataclasses.replace(two_ways(load, table, damping=0.75), load_until_s=until_s)
+        table, _ = compute_table("load-aware", snapshot)
+        np.testing.assert_allclose(table.notes.load[snapshot.link], expected * load)
 
 
 def test_valiant_goes_by_the_satellites_that_hashes_choose_and_the_shortest_way_to_and_from_them():

@@ -1,6 +1,7 @@
 """Packets follow the path that they set out on, however tables number their labels."""
 
 import itertools
+from types import SimpleNamespace
 
 import networkx
 import numpy as np
@@ -51,6 +52,16 @@ def laid(mesh, paths, rng):
     return ForwardingTable(link, numbers[label_of_flow].astype(np.int32))
 
 
+def keep(keeper, mesh, table, ends, t_s, is_by_destination=False):
+    """What the keeper makes of a table for flows between these ends."""
+    n_links = max(mesh.end) + 1
+    ends_of_link = np.array([(NONE, mesh.end.get(link, NONE)) for link in range(n_links)], np.int32)
+    snapshot = SimpleNamespace(
+        t_s=t_s, ends_of_link=ends_of_link, flow_from=np.array([start for start, _ in ends], np.int32)
+    )
+    return keeper.keep(table, snapshot, is_by_destination)
+
+
 def walk(mesh, table, node, label, steps):
     """Nodes that a packet comes to, and the label it then has."""
     nodes = [node]
@@ -77,7 +88,7 @@ def test_packets_end_on_the_path_that_they_set_out_on(seed):
     for step in range(40):
         for flow in rng.choice(len(ends), 3, replace=False):
             paths[flow][rng.integers(2)] = mesh.random_path(rng, *ends[flow])
-        table, _ = keeper.keep(laid(mesh, paths, rng), step * step_s, is_by_destination=False)
+        table, _ = keep(keeper, mesh, laid(mesh, paths, rng), ends, step * step_s)
         for flow, path in enumerate(paths):
             for place in range(2):
                 on_their_way.append((table.label_of_flow[flow, place], path[place]))
@@ -98,17 +109,17 @@ def test_what_does_not_change_keeps_its_number_and_nothing_grows():
     ends = [tuple(rng.choice(mesh.n_nodes, 2, replace=False)) for _ in range(8)]
     paths = [[mesh.random_path(rng, *pair)] for pair in ends]
     keeper = LabelKeeper()
-    first, fresh = keeper.keep(laid(mesh, paths, rng), 0.0, is_by_destination=False)
+    first, fresh = keep(keeper, mesh, laid(mesh, paths, rng), ends, 0.0)
     assert sorted(fresh) == list(range(first.link.shape[1]))
     # However labels are numbered, and however long the last table was in force.
     for t_s in (1.0, 1.0 + 10 * KEPT_S):
-        again, fresh = keeper.keep(laid(mesh, paths, rng), t_s, is_by_destination=False)
+        again, fresh = keep(keeper, mesh, laid(mesh, paths, rng), ends, t_s)
         np.testing.assert_array_equal(again.label_of_flow, first.label_of_flow)
         np.testing.assert_array_equal(again.link, first.link)
         assert len(fresh) == 0
     for step in range(30):
         paths[step % 8] = [mesh.random_path(rng, *ends[step % 8])]
-        table, _ = keeper.keep(laid(mesh, paths, rng), 100.0 + KEPT_S * step, is_by_destination=False)
+        table, _ = keep(keeper, mesh, laid(mesh, paths, rng), ends, 100.0 + KEPT_S * step)
         assert table.link.shape[1] <= 4 * len(ends)
 
 
@@ -120,15 +131,15 @@ def test_fresh_labels_are_those_that_no_packet_carries():
     keeper = LabelKeeper()
     seen = {}
     for step, path in enumerate([*several, *several]):
-        table, fresh = keeper.keep(laid(mesh, [[path]], rng), 0.1 * step, is_by_destination=False)
+        table, fresh = keep(keeper, mesh, laid(mesh, [[path]], rng), [pair], 0.1 * step)
         label = int(table.label_of_flow[0, 0])
         assert fresh.tolist() == [label] and label not in seen  # nothing is old enough to be used again
         seen[label] = path
         for old, path_of_old in seen.items():
             assert walk(mesh, table, 0, old, 99)[0] == path_of_old
     much_later = 0.6 + 2 * KEPT_S
-    keeper.keep(laid(mesh, [[several[0]]], rng), much_later, is_by_destination=False)
-    table, fresh = keeper.keep(laid(mesh, [[several[1]]], rng), much_later + 0.1, is_by_destination=False)
+    keep(keeper, mesh, laid(mesh, [[several[0]]], rng), [pair], much_later)
+    table, fresh = keep(keeper, mesh, laid(mesh, [[several[1]]], rng), [pair], much_later + 0.1)
     assert set(fresh) <= set(seen)
 
 
@@ -147,7 +158,7 @@ def test_way_points_are_led_to_the_label_that_they_mean():
         onward[0, one] = onward[0, two] = last
         links[1, last], links[2, last] = link[1, 3], link[2, 3]
         table = ForwardingTable(links, np.array([[one], [two]], np.int32), onward)
-        kept, fresh = keeper.keep(table, 0.1 * step, is_by_destination=False)
+        kept, fresh = keep(keeper, mesh, table, [(0, 3), (0, 3)], 0.1 * step)
         assert [walk(mesh, kept, 0, kept.label_of_flow[flow, 0], 9)[0] for flow in (0, 1)] == [
             [0, 1, 3],
             [0, 2, 3],
@@ -170,13 +181,13 @@ def test_a_policy_may_lay_paths_at_times_and_go_by_destinations_at_others(first_
             entries[node, 0, 0] = mesh.link[ends]
         tables.append(ForwardingTable(entries, np.array([[0]], np.int32)))
     keeper = LabelKeeper()
-    keeper.keep(tables[0], 0.0, first_by_destination)
-    kept, fresh = keeper.keep(tables[1], 0.1, not first_by_destination)
+    keep(keeper, mesh, tables[0], [(0, 3)], 0.0, first_by_destination)
+    kept, fresh = keep(keeper, mesh, tables[1], [(0, 3)], 0.1, not first_by_destination)
     assert kept.label_of_flow.tolist() == [[1]] and fresh.tolist() == [1]
     assert walk(mesh, kept, 0, 0, 9)[0] == [0, 1, 3] and walk(mesh, kept, 0, 1, 9)[0] == [0, 2, 3]
 
 
 def test_labels_of_destinations_are_left_alone():
     table = ForwardingTable(np.zeros((2, 1, 1), np.int32), np.zeros((1, 1), np.int32))
-    kept, fresh = LabelKeeper().keep(table, 0.0, is_by_destination=True)
+    kept, fresh = LabelKeeper().keep(table, SimpleNamespace(t_s=0.0), is_by_destination=True)
     assert kept is table and len(fresh) == 0

@@ -10,7 +10,7 @@ from lasermesh.units import PS_PER_S, ps_from_s
 
 
 class LinkLog:
-    """What links did, written for every interval, and the load of the last step for routing.
+    """What links did, written for every interval, and the load of the last routing interval.
 
     Intervals are the steps, or as long as `links_every_s` says. The counters may be read more often.
 

@@ -1,9 +1,9 @@
 """Laying whole paths into the labels of a forwarding table.
 
 A label always leads to one destination: label `level * n_destinations + column`, where `column` is the place
-of the destination in `Snapshot.destinations`. So a packet is not led astray, only by another way, while some
-nodes have a newer table than others. Level 0 holds the tree of least delay from every node; two paths share a
-level if they never leave one node by different links.
+of the destination in `Snapshot.destinations`. Level 0 holds the tree of least delay from every node; two
+paths share a level if they never leave one node by different links. `label_keeping` sees to it that packets
+on their way keep to their path when the next table is laid otherwise.
 """
 
 from typing import NamedTuple

@@ -45,7 +45,7 @@ class Snapshot:
     flow_from: np.ndarray  # int32 (n_flows,)
     flow_to: np.ndarray  # int32 (n_flows,)
     load: np.ndarray | None = (
-        None  # float64 (n_links,)  share of each link's rate used in the last interval, if known
+        None  # float64 (n_links,)  share of the last routing interval for which each sent, if known
     )
     load_until_s: float | None = None  # when that interval ended, since the topology's epoch
     previous: "ForwardingTable | None" = None  # the table in force until now

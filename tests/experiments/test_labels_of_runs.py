@@ -2,7 +2,7 @@
 
 import pytest
 
-from lasermesh.routing import LabelKeeper
+from lasermesh.routing import POLICIES, LabelKeeper
 from tests.experiments.worlds import go
 
 RATE = 1000
@@ -67,3 +67,31 @@ def test_a_new_path_can_be_taken_before_the_nodes_along_it_have_their_tables(tmp
     assert flow["delivered"] == flow["sent"]
     assert flow["hops_mean"] == pytest.approx((3 * 1.1 + 2 * 0.8) / 1.9, abs=1e-9)
     assert done.kept.outages.num_rows == 0
+
+
+MOVING = """
+topology = "walker-144"
+duration_s = 120.0
+[routing]
+policy = "{policy}"
+[[flows]]
+name = "data"
+pairs = [["Tokyo", "London"], ["Sydney", "Cairo"], ["New York", "Lagos"], ["London", "Tokyo"]]
+rate_gbps = 0.002
+packet_bytes = 1000
+"""
+
+
+@pytest.mark.compiled_only
+@pytest.mark.parametrize("policy", sorted(POLICIES.keys() - {"explicit"}))
+def test_whatever_the_policy_nothing_is_lost_while_satellites_move(tmp_path, policy):
+    """Links that set are known beforehand, and some twenty packets of each flow are on their way."""
+    (tmp_path / "moving.toml").write_text(MOVING.format(policy=policy))
+    done = go(tmp_path / "moving.toml", tmp_path / "run", sets=["topology.step_s=10"])
+    assert not any(done.summary["drops_total"].values())
+    assert done.summary["path_change_count"] > 0
+    paths = done.kept.paths.to_pylist()
+    for row, flow in enumerate(done.summary["flows"]):
+        assert flow["delivered"] > 0.998 * flow["sent"]  # the rest is in flight
+        hops = [path["hops"] for path in paths if path["flow"] == row]
+        assert min(hops) <= flow["hops_mean"] <= max(hops)  # by the paths that are told

@@ -1,4 +1,12 @@
-"""Where a packet goes: policies on one snapshot of the network, and the forwarding tables they return."""
+"""Where a packet goes: policies on one snapshot of the network, and the forwarding tables they return.
+
+What a policy sees is `snapshot`, what it returns `table`, what it promises `declaring` (held to it by
+`promises` and `time_limit`), and `policies` finds it by name and asks it. Those built in: shortest paths
+are `trees`, which `tree_memory` and `lane_kernels` keep from step to step; `ecmp`; `churn`, `explicit`,
+`multipath` and `valiant`, whose paths `labels` lays into a table; `load_aware`, `geographic` and
+`grid_routing`. What becomes of tables in a run: `label_keeping`, `alternates` for fast reroute, `changes`
+from one to the next, and in `outcome_kernels` where flows end while tables are wrong.
+"""
 
 from lasermesh.routing.alternates import Alternates, Coverage, coverage, loop_free_alternates
 from lasermesh.routing.changes import TableChanges, table_changes

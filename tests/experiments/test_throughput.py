@@ -252,6 +252,22 @@ def test_a_pair_uses_all_paths_of_a_policy_with_several(planned):
     assert go(topology, ["ad"], duration_s=1.0)["flows_per_pair"] == 1
 
 
+def test_paths_that_are_foreseen_are_those_of_the_run(planned, tmp_path, monkeypatch):
+    foreseen, routes_of_parts = [], throughput.offering.routes_of_parts
+    monkeypatch.setattr(
+        throughput.offering,
+        "routes_of_parts",
+        lambda *arguments: foreseen.append(routes_of_parts(*arguments)) or foreseen[-1],
+    )
+    disjoint = {"policy": "k-disjoint", "options": {"k": 2}, "seed": 3}
+    go(planned(DIAMOND), ["ad", "bd"], output=tmp_path / "kept", duration_s=0.5, **disjoint)
+    taken = load(tmp_path / "kept" / "run").paths.to_pylist()
+    assert {row["flow"]: "".join(row["nodes"]) for row in taken} == {
+        flow: "".join("abcd"[node] for node in foreseen[0].nodes_of(flow)) for flow in range(32)
+    }
+    assert {"".join(row["nodes"]) for row in taken} == {"abd", "acd", "bd"}
+
+
 def test_flows_of_a_pair_are_not_slower_than_flows_may_be():
     parts = throughput.offering.parts_of_pairs(np.array([1e-6, 4.1e-6, 1.0]), 16, 0.5)
     assert parts.tolist() == [1, 2, 16]

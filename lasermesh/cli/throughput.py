@@ -76,6 +76,13 @@ def _loads(ctx, param, text):
     type=click.Choice(("max-flow", "lp", "none")),
     help="Upper bound beside what is measured; absent: max-flow for one pair, lp for several.",
 )
+@click.option(
+    "--flows-per-pair",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Flows that each pair is sent as, which take the paths of a policy with several by their hash; "
+    "absent: 16 with such a policy, else 1.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, metavar="N", help="Seed (0).")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads (all processors).")
 @click.option("-o", "--output", metavar="DIR", help="New folder for the result and the runs; absent: none.")

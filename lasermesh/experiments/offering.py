@@ -1,5 +1,6 @@
 """What `throughput` offers to a network: which pairs, in which proportion, how much, and at which scale."""
 
+import dataclasses
 import math
 from typing import NamedTuple
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from lasermesh.errors import UserError
 from lasermesh.experiments.policy_of import PolicyReader
+from lasermesh.packets.setup import flow_hashes
+from lasermesh.routing import follow_flows
 from lasermesh.scenario import load_topology
 from lasermesh.scenario.flows import LEAST_GBPS, MOST_GBPS, PACKET_BYTES
 from lasermesh.scenario.loading import load_made
@@ -28,6 +31,12 @@ every place that becomes free: with two, Jain's index was 0.5 (phase effects: S.
 Internetworking: Research and Experience 3, 1992). Random times at the sources do not help behind a full
 link; random sizes do, with which it was above 0.99.
 """
+
+FLOWS_PER_PAIR = 16
+"""Flows that a pair is sent as where the policy has several paths for it: each takes one, by its hash."""
+
+MOST_FLOWS = 20_000
+"""Flows of a run; of many pairs each is sent as fewer. Counters of one flow have some kilobytes."""
 
 NAME = "throughput"
 EQUAL, GIVEN, MATRIX = "equal", "given", "matrix"
@@ -147,8 +156,45 @@ def saturating_gbps(demand, snapshots):
     return wanted * (OVERLOAD / most) if most > 0.0 else wanted
 
 
+def routes_of_parts(snapshot, table, parts, seed):
+    """Paths that each pair takes if it is sent as `parts` flows: Routes of n_pairs * parts flows, in a row.
+
+    Those that runs show, but for pairs that are left out there: hashes go by the row of the flow.
+    """
+    flow_from, flow_to = (np.repeat(rows, parts) for rows in (snapshot.flow_from, snapshot.flow_to))
+    return follow_flows(
+        dataclasses.replace(snapshot, flow_from=flow_from, flow_to=flow_to),
+        table._replace(label_of_flow=np.repeat(table.label_of_flow, parts, axis=0)),
+        flow_hashes(seed, len(flow_from)),
+    )
+
+
+def parts_differ(routes, parts):
+    """Whether flows of one pair take different paths."""
+    return any(
+        routes.nodes_of(flow) != routes.nodes_of(flow - flow % parts)
+        for flow in range(len(routes.delay_s))
+        if flow % parts
+    )
+
+
+def parts_of_pairs(offered_gbps, most, scale):
+    """As how many flows each pair is sent: int64 (n_pairs,), fewer than `most` if flows were too slow."""
+    least_gbps = 1.001 * LEAST_GBPS / scale
+    return np.clip(offered_gbps / least_gbps, 1, most).astype(np.int64)
+
+
+def split_flows(specs, offered_gbps, parts):
+    """Pair i as parts[i] flows with equal parts of its rate, those of a pair in a row: list of FlowSpec."""
+    return [
+        dataclasses.replace(spec, name=f"{spec.name}/{part + 1}" if n > 1 else spec.name, rate_gbps=gbps / n)
+        for spec, gbps, n in zip(specs, offered_gbps.tolist(), parts.tolist(), strict=True)
+        for part in range(n)
+    ]
+
+
 def link_loads_gbps(routes, offered_gbps, n_links):
-    """What links would carry if nothing were lost: float64 by link id."""
+    """What links would carry if nothing were lost, each flow offering so much: float64 by link id."""
     links = np.array(routes.link, np.int64)
     rates = np.repeat(offered_gbps, np.diff(routes.first))
     return np.bincount(links[links >= 0], rates[links >= 0], n_links)

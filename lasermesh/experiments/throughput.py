@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lasermesh.errors import RunFailed, UserError
+from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import bounds, offering
 from lasermesh.experiments.ceiling import LP, MAX_FLOW, METHODS, NO_BOUND, Ceiling
 from lasermesh.experiments.measuring import BUSY, measure
@@ -18,9 +18,9 @@ from lasermesh.experiments.remembering import link_engine
 from lasermesh.experiments.running import processors
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
-from lasermesh.results import RunFolder, json_ready, to_json
-from lasermesh.results.tables import Column, schema_of
-from lasermesh.routing import compute_table, follow_flows, load_policy
+from lasermesh.results import RunFolder, json_ready
+from lasermesh.results.throughput import NO_PATH, keep_throughput
+from lasermesh.routing import compute_table, load_policy
 
 MOST_INSTANTS = 8
 """Instants of the measured time at which bounds are computed; of more steps, so many evenly spread."""
@@ -30,18 +30,8 @@ LEAST_INTERVAL = 1e-3
 SHORTEST_S = 1e-6
 BUSIEST = 10
 MOST_LOADS = 100
-
-PAIRS = (
-    Column("load", "float64", "", "load of the run, a multiple of `load_of`; null without --load"),
-    Column("from", "string", "", "node that sends"),
-    Column("to", "string", "", "node that receives"),
-    Column("demand", "float64", "", "what fairness weighs goodput by; only the proportion counts"),
-    Column("offered_gbps", "float64", "Gbps", "whole IP packets sent, mean of the random rate"),
-    Column("goodput_gbps", "float64", "Gbps", "whole IP packets delivered in the measured time"),
-    Column("delivered_share", "float64", "", "delivered of those that ended in the measured time"),
-    Column("latency_mean_ms", "float64", "ms", "one way, of the packets delivered; null without any"),
-    Column("hops_mean", "float64", "links", "links crossed by a delivered packet; null without any"),
-)
+MOST_FLOWS_PER_PAIR = 1000
+COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"  # as of a run
 
 
 def jain_index(shares) -> float | None:
@@ -69,6 +59,7 @@ def throughput(
     queue_bytes=None,
     scale=None,
     bound=None,
+    flows_per_pair=None,
     seed=0,
     threads=None,
     output=None,
@@ -108,6 +99,9 @@ def throughput(
         `packets.scale`; absent: as large as a budget of packets allows.
     bound : str, optional
         One of ceiling.METHODS; absent: max-flow for one pair, lp for more, if scipy is there.
+    flows_per_pair : int, optional
+        Flows that each pair is sent as, with equal parts of its rate; absent: offering.FLOWS_PER_PAIR if that
+        many take different paths, else 1.
     seed, threads, sets
         As of a run; sets of the topology begin with `topology.`.
     output : path, optional
@@ -126,8 +120,10 @@ def throughput(
         If names, rates or times are wrong, or no pair has a path.
     RunFailed
         If a run fails.
+    Interrupted
+        After Ctrl-C in a run. Then, as when a run fails, `output` has the result of the loads before.
     """
-    _check(start_s, duration_s, settle_s, loads, bound)
+    _check(start_s, duration_s, settle_s, loads, bound, flows_per_pair)
     RunFolder.check(output)
     table = {
         "start_s": start_s,
@@ -144,21 +140,40 @@ def throughput(
     demand = offering.read_demand(topology, pairs, matrix, rate_gbps, table, sets)
     for warning in demand.experiment.warnings:
         warn(warning)
-    study = _Study(demand, bound, warn)
+    study = _Study(demand, bound, flows_per_pair, warn)
     plan = study.plan(loads, settle_s, scale)
     with tempfile.TemporaryDirectory(prefix="lasermesh-") as temporary:
         folder = Path(temporary if output is None else output)
-        levels = [
-            study.run_level(plan, level, folder, threads or processors(), on_progress)
-            for level in range(len(plan.offered_gbps))
-        ]
-        result = json_ready(study.result(plan, levels))
-        if output is not None:
-            _keep(result, folder)
+        return _run_levels(study, plan, folder, output is not None, threads or processors(), on_progress)
+
+
+def _run_levels(study, plan, folder, is_kept, threads, on_progress):
+    """Run all levels, keeping the result after each: the result."""
+    n_levels, levels = len(plan.offered_gbps), []
+
+    def result_now(status):
+        result = json_ready(study.result(status, plan, levels))
+        if is_kept:
+            keep_throughput(result, folder)
+        return result
+
+    for level in range(n_levels):
+        try:
+            levels.append(study.run_level(plan, level, folder, threads, on_progress))
+        except Interrupted as error:
+            result_now(INTERRUPTED)
+            where = f"in {folder}" if is_kept else "and kept nowhere; -o DIR would keep them"
+            raise Interrupted(f"{error}; {level} of {n_levels} loads are complete, {where}") from error
+        except RunFailed as error:
+            result_now(FAILED)
+            if is_kept or not isinstance(error.__cause__, (RunFailed, UserError)):
+                raise
+            raise RunFailed(str(error.__cause__)) from error  # which names the folder that is about to go
+        result = result_now(COMPLETE if len(levels) == n_levels else INTERRUPTED)
     return result
 
 
-def _check(start_s, duration_s, settle_s, loads, bound):
+def _check(start_s, duration_s, settle_s, loads, bound, flows_per_pair):
     """Refuse times, loads and bounds that make no sense."""
     check_instant(start_s, "start")
     for value, what in ((duration_s, "duration"), (settle_s, "time to settle")):
@@ -176,6 +191,8 @@ def _check(start_s, duration_s, settle_s, loads, bound):
         raise UserError(f"loads must differ, and may be at most {MOST_LOADS} (got {len(loads)})")
     if bound not in (None, *METHODS):
         raise UserError(f'the bound must be {", ".join(METHODS[:-1])} or {METHODS[-1]} (got "{bound}")')
+    if flows_per_pair is not None and not 1 <= flows_per_pair <= MOST_FLOWS_PER_PAIR:
+        raise UserError(f"flows per pair must be 1 to {MOST_FLOWS_PER_PAIR} (got {flows_per_pair})")
     if bound == LP and not bounds.have_solver():
         raise UserError(f"the bound lp is a linear program; {bounds.INSTALL_HINT}")
 
@@ -185,7 +202,9 @@ class _Plan(NamedTuple):
 
     loads: tuple  # (n_levels,)  None where no load was asked for
     load_of: str | None  # what loads are multiples of
-    offered_gbps: list  # of float64 (n_pairs,), one for each level; 0: not sent
+    wanted_gbps: list  # of float64 (n_pairs,), one for each level: what bounds are for
+    offered_gbps: list  # likewise, 0 for pairs that the policy gives no path, which are not sent
+    flows_per_pair: int
     settle_s: float
     scale: float
 
@@ -193,7 +212,7 @@ class _Plan(NamedTuple):
 class _Study:
     """The network and the demand of one call, with what is asked of both more than once."""
 
-    def __init__(self, demand, bound, warn):
+    def __init__(self, demand, bound, flows_per_pair, warn):
         self._warn = warn
         self._experiment = experiment = demand.experiment
         specs = experiment.expanded_flows
@@ -213,6 +232,7 @@ class _Study:
             warn(f"no upper bound: it is a linear program for several pairs; {bounds.INSTALL_HINT}")
             method = NO_BOUND
         self._method = method
+        self._flows_per_pair = flows_per_pair
         self._before = 0.0, 0  # wall time and packet-hops of the levels that were run
 
     # -- what is known before anything is sent ---------------------------------------------------------
@@ -229,14 +249,15 @@ class _Study:
             reference, load_of = self._ceiling.multiple * self._demand.gbps, "bound"
         else:
             reference, load_of = offering.saturating_gbps(self._demand, self._seen), "saturating"
-        reference = np.where(self._routed, reference, 0.0)
-        offered = [load * reference for load in loads or (1.0,)]
+        wanted = [load * reference for load in loads or (1.0,)]
+        offered = [np.where(self._routed, gbps, 0.0) for gbps in wanted]
 
         rates_gbps = np.zeros(1 + max(int(s.link.max(initial=-1)) for s in self._seen))
         for snapshot in self._seen[::-1]:
             rates_gbps[snapshot.link] = snapshot.rate_bps / 1e9
         greatest = max(offered, key=np.sum)
-        loads_gbps = offering.link_loads_gbps(self._routes, greatest, len(rates_gbps))
+        of_flows = np.repeat(greatest / self._parts, self._parts)
+        loads_gbps = offering.link_loads_gbps(self._routes, of_flows, len(rates_gbps))
         chosen = scale or self._experiment.packets.scale
         if scale is None and chosen == 1.0:
             least = min(offered, key=np.sum)
@@ -247,7 +268,9 @@ class _Study:
         if settle_s is None:
             full = (loads_gbps > rates_gbps) & (rates_gbps > 0.0)
             settle_s = self._settling_s(rates_gbps[full] * chosen, chosen)
-        return _Plan(tuple(loads) or (None,), load_of if loads else None, offered, settle_s, chosen)
+        flows_per_pair = self._flows_per_pair or (self._parts if self._parts_differ else 1)
+        load_of = load_of if loads else None
+        return _Plan(tuple(loads) or (None,), load_of, wanted, offered, flows_per_pair, settle_s, chosen)
 
     def _look(self, settle_s):
         """Snapshots of the measured time, the policy's first routes, which pairs have paths."""
@@ -261,14 +284,17 @@ class _Study:
         self._weights = np.ones(len(steps)) if self._sampled else np.array(overlap)
         self._weights = self._weights / self._weights.sum()
         self._times_s = [experiment.start_s + k * step_s for k in steps.tolist()]
-        self._seen, tables, self._routed = [], None, False
+        usual = min(offering.FLOWS_PER_PAIR, max(1, offering.MOST_FLOWS // len(experiment.expanded_flows)))
+        self._parts = parts = self._flows_per_pair or usual
+        self._seen, table, self._routed, self._parts_differ = [], None, False, False
         for t_s in self._times_s:
-            snapshot = self._snapshots.of(self._links.graph_at(t_s), tables)
-            tables, _ = compute_table(self._policy, snapshot)
-            routes = follow_flows(snapshot, tables)
-            has_path = np.isfinite(routes.delay_s)
+            snapshot = self._snapshots.of(self._links.graph_at(t_s), table)
+            table, _ = compute_table(self._policy, snapshot, experiment.routing.time_limit_s)
+            routes = offering.routes_of_parts(snapshot, table, parts, experiment.seed)
+            has_path = np.isfinite(routes.delay_s).reshape(-1, parts).any(axis=1)
             self._routes = self._routes if np.any(self._routed) else routes
             self._routed = has_path | self._routed
+            self._parts_differ = self._parts_differ or offering.parts_differ(routes, parts)
             self._seen.append(snapshot)
         if not self._routed.any():
             raise UserError(
@@ -320,10 +346,12 @@ class _Study:
                     )
                 )
 
-        experiment = self._experiment_of(plan, offered, sent)
+        parts = offering.parts_of_pairs(offered[sent], plan.flows_per_pair, plan.scale)
+        experiment = self._experiment_of(plan, offered, sent, parts)
         measured = measure(experiment, plan.settle_s, folder / name, threads, progress, self._warn)
         self._before = self._before[0] + measured.wall_s, self._before[1] + measured.packet_hops
-        total_gbps, gap = self._ceiling.total(offered)
+        measured = measured._replace(counted=measured.counted.added_up(np.cumsum(parts) - parts))
+        total_gbps, gap = self._ceiling.total(plan.wanted_gbps[level])
         entry = self._entry(measured, offered[sent], sent, plan)
         entry = {"load": load} | entry
         if total_gbps:
@@ -332,16 +360,14 @@ class _Study:
             entry["tolerance"] = self._tolerance(measured, offered[sent], plan, total_gbps)
         return entry
 
-    def _experiment_of(self, plan, offered_gbps, sent):
+    def _experiment_of(self, plan, offered_gbps, sent, parts):
         """The experiment of one level."""
         experiment = self._experiment
         duration_s = plan.settle_s + experiment.duration_s
-        flows = tuple(
-            dataclasses.replace(
-                experiment.expanded_flows[row], rate_gbps=offered_gbps[row], stop_s=duration_s
-            )
-            for row in sent.tolist()
-        )
+        pairs = [
+            dataclasses.replace(experiment.expanded_flows[row], stop_s=duration_s) for row in sent.tolist()
+        ]
+        flows = tuple(offering.split_flows(pairs, offered_gbps[sent], parts))
         return dataclasses.replace(
             experiment,
             duration_s=duration_s,
@@ -384,7 +410,7 @@ class _Study:
             "share_of_bound": None,
             "tolerance": None,
             "jain": jain_index(goodput_gbps / demand),
-            "concurrent_gbps": float(np.min(goodput_gbps / demand) * demand.sum()),
+            "concurrent_gbps": self._concurrent_gbps(goodput_gbps, sent),
             "latency_ms": counted.latency_ms(measured.longest_latency_ms),
             "hops_mean": int(counted.hops_sum.sum()) / delivered if delivered else None,
             "bottleneck_count": busy,
@@ -393,6 +419,14 @@ class _Study:
             "wall_s": measured.wall_s,
             "pairs": pairs,
         }
+
+    def _concurrent_gbps(self, goodput_gbps, sent):
+        """All demands times the least share of its own that a pair got which some path joins."""
+        served_gbps = np.zeros(len(self._demand.gbps))
+        served_gbps[sent] = goodput_gbps
+        joined = np.any(self._ceiling.joined, axis=0)
+        demand_gbps = self._demand.gbps[joined]
+        return float(np.min(served_gbps[joined] / demand_gbps) * demand_gbps.sum())
 
     def _tolerance(self, measured, offered_gbps, plan, bound_gbps):
         """By how much of the bound goodput may be above it, because time is measured at the far end.
@@ -413,8 +447,8 @@ class _Study:
 
     # -- the result ------------------------------------------------------------------------------------
 
-    def result(self, plan, levels):
-        """All of it, as `throughput` returns it."""
+    def result(self, status, plan, levels):
+        """All of it, as `throughput` returns it; of the levels, those that were run."""
         experiment = self._experiment
         packets, specs = experiment.packets, experiment.expanded_flows
         joined = np.any(self._ceiling.joined, axis=0)
@@ -422,7 +456,7 @@ class _Study:
             {
                 "from": specs[row].from_name,
                 "to": specs[row].to_name,
-                "why": "the policy gives no path" if joined[row] else "no path exists",
+                "why": "the policy gives no path" if joined[row] else NO_PATH,
             }
             for row in np.flatnonzero(~self._routed).tolist()
         ]
@@ -430,6 +464,7 @@ class _Study:
         return {
             "topology": experiment.topology.name,
             "policy": self._policy.name,
+            "status": status,
             "seed": experiment.seed,
             "start_s": experiment.start_s,
             "settle_s": plan.settle_s,
@@ -440,6 +475,7 @@ class _Study:
             "scale": plan.scale,
             "packet_time_ms": 8e3 * self._largest_bytes / (fastest_bps * plan.scale),
             "pair_count": len(specs),
+            "flows_per_pair": plan.flows_per_pair,
             "demand": self._demand.kind,
             "unreachable": unreachable,
             "load_of": plan.load_of,
@@ -448,17 +484,3 @@ class _Study:
             "bound": self._ceiling.entry(self._ephemeris.names),
             "loads": levels,
         }
-
-
-def _keep(result, folder):
-    """Write the result and the table of its pairs beside the folders of the runs."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = [{"load": level["load"]} | pair for level in result["loads"] for pair in level["pairs"]]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema_of(PAIRS)), folder / "pairs.parquet")
-        (folder / "throughput.json").write_text(to_json(result), encoding="utf-8")
-    except OSError as error:
-        raise RunFailed(f"{folder}: the result could not be kept: {error.strerror or error}") from error

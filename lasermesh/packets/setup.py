@@ -95,7 +95,7 @@ def _describe_flows(e, flows):
     s[flows.reply[asked], state.S_POOL] = flows.pool[asked]
     s[flows.reply[asked], state.S_REPLY_BYTES] = flows.reply_bytes[asked]
     s[flows.reply[asked], state.S_REPLY_PACKET_BYTES] = flows.reply_packet_bytes[asked]
-    s[:, state.S_CHOICE] = [int(draw(seed, FLOW_HASH, flow, 0)) >> 33 for flow in range(flows.n_flows)]
+    s[:, state.S_CHOICE] = flow_hashes(seed, flows.n_flows)
     s[:, [state.S_INBOX, state.S_INBOX_LAST]] = NONE
     s[:, [state.K_LATENCY_MIN, state.K_COMPLETE, state.A_DONE, state.S_NEXT]] = NEVER
     e.flow_floats[:, state.F_ON_PS] = flows.on_ps
@@ -118,6 +118,11 @@ def _describe_flows(e, flows):
             s[flow, state.S_STEP_WHOLE], s[flow, state.S_STEP_REST] = whole, rest
     for flow in np.flatnonzero((flows.kind == kinds.BULK) & (flows.reply != NONE)):
         s[flows.reply[flow], state.S_REPLY] = flow
+
+
+def flow_hashes(seed, n_flows):
+    """What picks among paths and choices, by row of a flow: int64 (n_flows,)."""
+    return np.array([int(draw(seed, FLOW_HASH, flow, 0)) >> 33 for flow in range(n_flows)], np.int64)
 
 
 def _rooms(e, flows):

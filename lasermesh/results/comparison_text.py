@@ -1,14 +1,19 @@
 """A comparison as people read it: a table for each metric in which combinations differ."""
 
 import json
-import math
 
-from lasermesh.results.layout import INDENT, LINE, columns, count, cut, decimal, signed, wrapped
+from lasermesh.results.layout import (
+    INDENT,
+    LINE,
+    columns,
+    count,
+    cut,
+    decimal,
+    decimals_for,
+    signed,
+    wrapped,
+)
 
-DIGITS = 4
-"""Of the greatest number in a column."""
-
-MOST_DECIMALS = 6
 MOST_FAILED = 10
 MOST_ROWS = 40
 """Combinations shown of each metric; the Parquet tables have all."""
@@ -73,9 +78,9 @@ def _value(value):
 def _table(metric, rows, labels):
     """Mean and difference of one metric with their intervals, a line for each combination."""
     differences = [row["difference"] for row in rows if row["difference"] is not None]
-    decimals = _decimals(rows)
+    decimals = decimals_for(row["mean"] for row in rows)
     # Differences within a seed can be far smaller than what they are of.
-    finer = max(decimals, _decimals(differences))
+    finer = max(decimals, decimals_for(difference["mean"] for difference in differences))
     lines = [
         [
             label,
@@ -91,13 +96,6 @@ def _table(metric, rows, labels):
     if len(rows) > MOST_ROWS:
         shown.append(f"{INDENT}... and {count(len(rows) - MOST_ROWS)} more, see differences.parquet")
     return shown
-
-
-def _decimals(entries):
-    """Decimals that show DIGITS digits of the greatest of some means."""
-    greatest = max((abs(entry["mean"]) for entry in entries if entry["mean"] is not None), default=0.0)
-    decimals = DIGITS - 1 - (math.floor(math.log10(greatest)) if greatest else 0)
-    return min(max(decimals, 0), MOST_DECIMALS)
 
 
 def _difference_cells(difference, decimals):

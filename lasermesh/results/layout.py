@@ -1,5 +1,6 @@
 """Plain text in columns: padding by what a terminal shows, cutting, and numbers people can read."""
 
+import math
 import textwrap
 import unicodedata
 
@@ -9,6 +10,10 @@ LINE = 100
 SHORTEST_NAME = 16
 """Names are not cut below this, even if huge numbers beside them make the line too long."""
 
+DIGITS = 4
+"""Of the greatest number in a column."""
+
+MOST_DECIMALS = 6
 GAP = "  "
 INDENT = "  "
 
@@ -84,6 +89,13 @@ def count(number):
 def decimal(number, digits):
     """A number with so many decimals; "-" for None."""
     return "-" if number is None else f"{number:,.{digits}f}"
+
+
+def decimals_for(numbers):
+    """Decimals that show DIGITS digits of the greatest of some numbers, None among them."""
+    greatest = max((abs(number) for number in numbers if number is not None), default=0.0)
+    decimals = DIGITS - 1 - (math.floor(math.log10(greatest)) if greatest else 0)
+    return min(max(decimals, 0), MOST_DECIMALS)
 
 
 def share(part, whole):

@@ -20,8 +20,8 @@ a,c,0,1000,1000000,0.002
 c,d,0,1000,1000000,0.002
 """
 FIELDS = (
-    *("topology", "policy", "seed", "start_s", "settle_s", "measured_s", "packet_bytes"),
-    *("queue_packets", "queue_bytes", "scale", "packet_time_ms", "pair_count", "demand"),
+    *("topology", "policy", "status", "seed", "start_s", "settle_s", "measured_s", "packet_bytes"),
+    *("queue_packets", "queue_bytes", "scale", "packet_time_ms", "pair_count", "flows_per_pair", "demand"),
     *("unreachable", "load_of", "instants_s", "sampled", "bound", "loads"),
 )
 
@@ -52,12 +52,35 @@ def test_json_has_the_fields_that_the_documentation_names(throughput, run_comman
 def test_the_text_shows_goodput_bound_cut_and_links(throughput):
     lines = throughput("a", "d", "--duration", 2, "--scale", 1).out.splitlines()
     assert lines[0].startswith("net, shortest-delay: 1 pair, measured for 2 s after ")
-    assert "  in total, of what was offered last: 0.002 Gbps" in lines
-    assert "  however much is offered: 0.002 Gbps" in lines
+    assert "  in total, of what was offered last: 0.002000 Gbps" in lines
+    assert "  however much is offered: 0.002000 Gbps" in lines
     assert "  the cut that limits it, 2 links:" in lines
     assert sum(line.endswith(", 0.001 Gbps") for line in lines) == 2
     assert any(line.startswith("  a > b ") and " 100.00 %" in line for line in lines)
     assert max(map(len, lines)) <= 100
+
+
+def test_the_text_shows_digits_of_low_rates_and_one_link_of_a_cut(throughput):
+    lines = throughput("a", "b", "--duration", 1, "--scale", 1, "--rate-gbps", 1e-4).out.splitlines()
+    assert any(line.split()[:3] == ["all", "pairs", "0.000100"] for line in lines)
+    assert "  the cut that limits it, 1 link:" in lines
+
+
+def test_the_text_says_of_how_many_pairs_fairness_is(throughput, tmp_path):
+    (tmp_path / "pairs.csv").write_text("from,to\na,b\na,d\n")
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "def only_b(snapshot):\n"
+        "    table = np.full((snapshot.n_nodes, len(snapshot.destinations)), -1, np.int32)\n"
+        "    table[0, 0] = snapshot.link[snapshot.to_node == 1][0]\n"
+        "    return table\n"
+    )
+    policy = ("--policy", "mine.py:only_b", "--flows-per-pair", 2)
+    out = throughput("--pairs", "pairs.csv", "--duration", 1, "--scale", 1, *policy).out
+    lines = [line.split() for line in out.splitlines()]
+    assert any(line[:6] == ["Gbps", "Gbps", "1", "of", "2", "pairs"] for line in lines)
+    assert "equal demands; 2 flows per pair" in out
+    assert "a > d (the policy gives no path)" in out
 
 
 def test_the_text_has_a_row_for_each_load_and_the_pairs(throughput, tmp_path):

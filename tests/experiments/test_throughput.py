@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lasermesh.errors import UserError
+from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import bounds, throughput
 from lasermesh.experiments.throughput import jain_index
 from lasermesh.results import load
@@ -225,7 +225,52 @@ def test_a_pair_that_the_policy_forgets_is_in_the_bound(planned):
     result = go(topology, ["ab", "cd"], policy="mine.py:only_b")
     assert result["unreachable"] == [{"from": "c", "to": "d", "why": "the policy gives no path"}]
     assert result["bound"]["concurrent_gbps"] == pytest.approx(2.0 * GBPS, rel=2 * bounds.GAP)
-    assert result["loads"][0]["goodput_gbps"] == pytest.approx(GBPS, rel=LOADED)
+    level = result["loads"][0]
+    assert level["goodput_gbps"] == pytest.approx(GBPS, rel=LOADED)
+    assert level["bound_gbps"] == pytest.approx(2.0 * GBPS, rel=2 * bounds.GAP)
+    assert level["share_of_bound"] == pytest.approx(0.5, rel=LOADED)
+    assert (level["concurrent_gbps"], level["jain"]) == (0.0, 1.0)
+
+
+def test_a_pair_uses_all_paths_of_a_policy_with_several(planned):
+    topology = planned(DIAMOND, own={"ac": 0.005})
+    disjoint = {"policy": "k-disjoint", "options": {"k": 2}}
+    result = go(topology, ["ad"], **disjoint)
+    assert result["flows_per_pair"] == 16
+    # 7 to 9 of 16 flows on each path offer it more than it carries.
+    assert result["loads"][0]["goodput_gbps"] == pytest.approx(2.0 * GBPS, rel=LOADED)
+    assert len(result["loads"][0]["pairs"]) == 1
+    level = go(topology, ["ad", "ab"], **disjoint)["loads"][0]
+    goodput = by_pair(level)
+    assert level["goodput_gbps"] == pytest.approx(sum(goodput.values()))
+    assert level["goodput_gbps"] > 1.3 * GBPS
+    assert [pair["hops_mean"] for pair in level["pairs"]] == [2.0, 1.0]
+    assert by_pair(level, "offered_gbps") == pytest.approx({"ad": 1.25 * GBPS, "ab": 1.25 * GBPS})
+    assert level["jain"] == pytest.approx(jain_index(list(goodput.values())))
+    one = go(topology, ["ad"], flows_per_pair=1, **disjoint)
+    assert one["loads"][0]["goodput_gbps"] == pytest.approx(GBPS, rel=LOADED)
+    assert go(topology, ["ad"], duration_s=1.0)["flows_per_pair"] == 1
+
+
+def test_paths_that_are_foreseen_are_those_of_the_run(planned, tmp_path, monkeypatch):
+    foreseen, routes_of_parts = [], throughput.offering.routes_of_parts
+    monkeypatch.setattr(
+        throughput.offering,
+        "routes_of_parts",
+        lambda *arguments: foreseen.append(routes_of_parts(*arguments)) or foreseen[-1],
+    )
+    disjoint = {"policy": "k-disjoint", "options": {"k": 2}, "seed": 3}
+    go(planned(DIAMOND), ["ad", "bd"], output=tmp_path / "kept", duration_s=0.5, **disjoint)
+    taken = load(tmp_path / "kept" / "run").paths.to_pylist()
+    assert {row["flow"]: "".join(row["nodes"]) for row in taken} == {
+        flow: "".join("abcd"[node] for node in foreseen[0].nodes_of(flow)) for flow in range(32)
+    }
+    assert {"".join(row["nodes"]) for row in taken} == {"abd", "acd", "bd"}
+
+
+def test_flows_of_a_pair_are_not_slower_than_flows_may_be():
+    parts = throughput.offering.parts_of_pairs(np.array([1e-6, 4.1e-6, 1.0]), 16, 0.5)
+    assert parts.tolist() == [1, 2, 16]
 
 
 WALKER = """
@@ -308,6 +353,58 @@ def test_a_folder_keeps_the_result_its_pairs_and_its_runs(planned, tmp_path):
         go("net.toml", ["ab"], output=tmp_path / "kept")
 
 
+def test_a_policy_without_end_is_stopped_while_it_looks_at_the_network(planned, tmp_path):
+    topology = planned({"ab": 1.0})
+    (tmp_path / "mine.py").write_text("import time\ndef sleepy(snapshot):\n    time.sleep(10.0)\n")
+    with pytest.raises(RunFailed, match=r"0\.1 s"):
+        go(topology, ["ab"], policy="mine.py:sleepy", sets=["routing.time_limit_s=0.1"])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (Interrupted("stopped"), "interrupted", "stopped; 1 of 2 loads are complete, in .*kept"),
+        (RunFailed("no memory"), "failed", "no memory"),
+    ],
+)
+def test_loads_before_one_that_does_not_end_are_kept(planned, tmp_path, monkeypatch, error, status, message):
+    measured = throughput.measure
+
+    def stopped(experiment, settle_s, folder, *more):
+        if folder.name == "load-1":
+            raise error
+        return measured(experiment, settle_s, folder, *more)
+
+    monkeypatch.setattr(throughput, "measure", stopped)
+    with pytest.raises(type(error), match=message):
+        go(planned({"ab": 1.0}), ["ab"], output=tmp_path / "kept", loads=(0.5, 1.0), duration_s=1.0)
+    kept = json.loads((tmp_path / "kept" / "throughput.json").read_text())
+    assert kept["status"] == status
+    assert [level["load"] for level in kept["loads"]] == [0.5]
+    assert pq.read_table(tmp_path / "kept" / "pairs.parquet").column("load").to_pylist() == [0.5]
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        *("load-0.5", "pairs.parquet", "throughput.json")
+    ]
+
+
+def test_a_run_that_fails_names_no_folder_that_is_gone(planned, tmp_path):
+    topology = planned({"ab": 1.0}, step_s=0.5)
+    (tmp_path / "mine.py").write_text(
+        "from lasermesh.routing import POLICIES\n"
+        "def fails_later(snapshot):\n"
+        "    if snapshot.previous is not None and snapshot.t_s > 2.0:\n"
+        "        raise ValueError('on purpose')\n"
+        "    return POLICIES['shortest-delay'](snapshot)\n"
+    )
+    # Settling takes the run beyond what was looked at before.
+    more = {"policy": "mine.py:fails_later", "duration_s": 1.0}
+    with pytest.raises(RunFailed, match="on purpose") as failed:
+        go(planned({"ab": 1.0}, owlt_s=1.0, step_s=0.5), ["ab"], **more)
+    assert "lasermesh-" not in str(failed.value)
+    with pytest.raises(RunFailed, match=r"what came of it until then: .*kept"):
+        go(topology, ["ab"], output=tmp_path / "kept", **more)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -318,6 +415,7 @@ def test_a_folder_keeps_the_result_its_pairs_and_its_runs(planned, tmp_path):
         ({"loads": (0.5, 0.0)}, "each load must be above 0 and at most 1000"),
         ({"loads": (1.0, 1.0)}, "loads must differ"),
         ({"rate_gbps": -1.0}, "the rate must be 1e-06 to 1e"),
+        ({"flows_per_pair": 0}, "flows per pair must be 1 to 1000 \\(got 0\\)"),
         ({"bound": "best"}, 'the bound must be max-flow, lp or none \\(got "best"\\)'),
         ({"packet_bytes": 5}, "packets must have 28 to 65535 bytes"),
         ({"policy": "shortest-dely"}, "shortest-delay"),

@@ -85,6 +85,7 @@ def _print(result):
         stretch = entry["stretch"] or dict.fromkeys(("mean", "p95", "max"))
         numbers = ("-" if value is None else f"{value:.4f}" for value in stretch.values())
         lost = f"{entry['not_delivered_pairs']} of {entry['reachable_pairs']}"
-        slowest = f"{entry['slowest_call_ms']:.3g} ms"
+        slowest_ms = entry["slowest_call_ms"]
+        slowest = f"{slowest_ms:,.0f} ms" if slowest_ms >= 100.0 else f"{slowest_ms:.3g} ms"
         rows.append((entry["policy"], *numbers, lost, str(entry["unreachable_pairs"]), slowest))
     print_table(rows)

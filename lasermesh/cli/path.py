@@ -163,6 +163,8 @@ def _print_changes(samples):
 
 def _print_summary(found):
     """Print what the samples of one pair come to."""
+    from lasermesh.results.layout import counted
+
     samples, churn = found["samples"], found["churn"]
     good = [sample for sample in samples if sample["reachable"]]
     if not good:
@@ -176,18 +178,23 @@ def _print_summary(found):
         lives = ", ".join(f"{life[what]:.6g}" for what in ("min", "median", "mean", "max"))
         click.echo(f"paths stayed {lives} s (least, median, mean, most; those seen from beginning to end)")
     if churn["changes"] and churn["changes_per_h"] is not None:
-        handed = "" if churn["handovers"] is None else f"{churn['handovers']} hand-overs, "
+        handed = "" if churn["handovers"] is None else f"{counted(churn['handovers'], 'hand-over')}, "
         changed = churn["links_changed_mean"]
         share = "" if changed is None else f", {changed:.0%} of the links are others at a change"
         click.echo(
-            f"{churn['changes_per_h']:.1f} changes an hour; {handed}hops changed {churn['hop_changes']} times"
+            f"{churn['changes_per_h']:.1f} changes an hour; {handed}"
+            f"hops changed {counted(churn['hop_changes'], 'time')}"
             f", round trips differ {churn['rtt_ratio_max_min']:.3f}-fold{share}"
         )
     rtt_ms = ", ".join(f"{churn['rtt_ms'][what]:.3f}" for what in ("min", "mean", "max"))
-    times = f"{churn['changes']} time{'' if churn['changes'] == 1 else 's'}"
+    times = counted(churn["changes"], "time")
     where = f"reachable in {len(good)}/{len(samples)} samples; "
     if churn["exact"]:
-        where = "" if len(good) == len(samples) else f"{len(samples) - len(good)} times without a path; "
+        where = (
+            ""
+            if len(good) == len(samples)
+            else f"{counted(len(samples) - len(good), 'time')} without a path; "
+        )
     click.echo(f"{where}round trip {rtt_ms} ms (least, mean, most); the path changed {times}")
 
 

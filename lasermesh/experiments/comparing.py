@@ -106,7 +106,7 @@ def compare(
     kept = None if output is None else comparison.read_comparison(output)
     tell = _Teller(on_progress)
     seeds = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
-    grid = make_grid(name, axes, sets, seeds, tell.checked, warn)
+    grid = make_grid(name, axes, sets, seeds, tell.checked, warn, warm_up_s)
     if kept is not None and kept.get("experiment") != grid.name:
         raise UserError(
             f'{output}: the folder holds a comparison of "{kept.get("experiment")}"; name another one'
@@ -241,7 +241,7 @@ class Comparison:
         if manifest["versions"]["lasermesh"] != lasermesh.__version__:
             return f"it was run by lasermesh {manifest['versions']['lasermesh']}"
         if record.get("fingerprint") != point["fingerprint"] or manifest["seed"] != point["seed"]:
-            return "the experiment, one of its files or its policy has changed"
+            return "the experiment, one of its files, its policy or --warm-up has changed"
         return None
 
     def _read(self, point):

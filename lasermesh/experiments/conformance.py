@@ -78,7 +78,7 @@ class Trial:
         """The table for a snapshot and its report, timed."""
         began = time.perf_counter()
         try:
-            return answer_of(self.policy, snapshot, self.time_limit_s)
+            return answer_of(self.policy, snapshot, self.time_limit_s, "--time-limit")
         finally:
             self.calls += 1
             self.slowest_call_s = max(self.slowest_call_s, time.perf_counter() - began)

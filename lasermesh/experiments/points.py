@@ -22,6 +22,8 @@ MOST_POINTS = 10_000
 LARGEST_SEED = 2**63 - 1
 LONGEST_FOLDER_NAME = 120
 SEED = ("seed",)
+_POLICY = ("routing", "policy")
+_POLICIES_WITH_OPTIONS = """--vary 'routing={policy="shortest-delay"},{policy="k-disjoint",options={k=3}}'"""
 _CLOSING = {"[": "]", "{": "}"}
 
 
@@ -148,7 +150,7 @@ def _split(text):
     return None if quote or open_brackets else [part.strip() for part in [*parts, text[begin:]]]
 
 
-def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda message: None):
+def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda message: None, warm_up_s=None):
     """Every combination with every seed, after all of them have been checked.
 
     Parameters
@@ -164,6 +166,8 @@ def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda mess
     on_checked : function of (int, int), optional
         Is told how many combinations of all have been checked.
     warn : function of str
+    warm_up_s : float, optional
+        As for `run`.
 
     Returns
     -------
@@ -185,7 +189,7 @@ def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda mess
             f"too many; one comparison may have {MOST_POINTS:,}"
         )
     grid = Grid(tuple(axes), list(product(*(range(len(axis.texts)) for axis in axes))), [], [], "")
-    experiment, fingerprints = _check_all(name, grid, sets, on_checked, warn)
+    experiment, fingerprints = _check_all(name, grid, sets, on_checked, warn, warm_up_s)
     rows = {}
     for row, fingerprint in enumerate(fingerprints):
         if (first := rows.setdefault(fingerprint, row)) < row:
@@ -221,7 +225,7 @@ def _check_seeds(seeds):
         raise UserError(f"the seed {twice} is given twice")
 
 
-def _check_all(name, grid, sets, on_checked, warn):
+def _check_all(name, grid, sets, on_checked, warn, warm_up_s):
     """Load every combination: the first experiment and all fingerprints; ScenarioError if any is wrong."""
     found, fingerprints, first, title = {}, [], None, str(name)
     varied = {f"--set {text}": axis.path for axis in grid.axes for text in axis.texts}
@@ -230,7 +234,7 @@ def _check_all(name, grid, sets, on_checked, warn):
         try:
             experiment, policy = load_with_policy(name, options)
             first = first or experiment
-            fingerprints.append(_fingerprint(experiment, policy))
+            fingerprints.append(_fingerprint(experiment, policy, warm_up_s))
             for warning in experiment.warnings:
                 warn(warning)
         except ScenarioError as error:
@@ -255,6 +259,8 @@ def _joined(problems, varied, grid):
     else:
         more = f" (in {len(problems):,} of {n:,} combinations)" if len(problems) < n else ""
         file = first.file
+    if str(first.key).startswith("routing.options.") and _POLICY in [axis.steps for axis in grid.axes]:
+        more += f"; to vary options with the policy, write {_POLICIES_WITH_OPTIONS}"
     return replace(first, file=file, message=first.message + more)
 
 
@@ -262,18 +268,19 @@ def _folder_of(experiment):
     return experiment.file.parent if experiment.file else Path()
 
 
-def _fingerprint(experiment, policy):
+def _fingerprint(experiment, policy, warm_up_s):
     """SHA-256 of all that a run depends on besides its seed: keys, files, the policy's code, this version.
 
-    Files that options of the policy name count too, but not what a policy's code itself imports or opens.
+    Files that options of the policy name count too, but not what a policy's code itself imports or opens, nor
+    the experiment's name.
     """
-    scenario = experiment.to_dict() | {"seed": None, "files": sorted(experiment.files.values())}
+    scenario = experiment.to_dict() | {"seed": None, "name": None, "files": sorted(experiment.files.values())}
     named = [
         _folder_of(experiment) / value for value in experiment.routing.options.values() if _is_word(value)
     ]
     beside = [path for path in [policy.file, *named] if path is not None and path.is_file()]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in beside]
-    text = to_json([lasermesh.__version__, scenario, digests], indent=None)
+    text = to_json([lasermesh.__version__, scenario, warm_up_s, digests], indent=None)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from lasermesh.experiments.path_finding import PathFinder
+from lasermesh.results.layout import counted
 from lasermesh.units import NONE, SPEED_OF_LIGHT_M_PER_S
 
 PACKET_BITS = 1500 * 8
@@ -17,6 +18,18 @@ _AHEAD_S = 300.0
 _AHEAD_WITH_MEMORY_S = 60.0
 
 _SAME_MS = 1e-9  # paths whose delays differ by less are as long, but for the order of adding
+
+_TAKES_LOWEST_ID = ("shortest-delay", "fewest-hops", "ecmp", "k-shortest", "churn-averse")
+_CHOOSES_BY = {
+    "k-disjoint": "the delay of all its disjoint paths together",
+    "churn-averse": "what it took before",
+    "load-aware": "load as well",
+    "valiant": "a node that it draws to go over",
+    "greedy-geographic": "the distance that is left at each node",
+    "dimension-order": "planes and slots",
+    "explicit": "the paths of its file",
+}
+"""What policies go by, besides delays or hops, that are built in."""
 
 
 def route_between(scene, rows, policy, alternatives, warn, options=None) -> dict:
@@ -50,7 +63,7 @@ def route_between(scene, rows, policy, alternatives, warn, options=None) -> dict
     sample.pop("t_s")
     start, end = heading.pop("from"), heading.pop("to")
     graph = found.snapshot.to_networkx(towards=rows[1])
-    by_hops = finder.policy.name == "fewest-hops"
+    by_hops = _goes_by_hops(finder.policy.name, found.snapshot.options)
     others = _other_paths(graph, start, end, sample["nodes"], by_hops, alternatives)
     links = [_link(scene, found.snapshot, a, b, sample["delay_ms"]) for a, b in _hops(found)]
     ends = [_end(scene, graph, rows, at_end, sample) for at_end in (False, True)]
@@ -62,9 +75,33 @@ def route_between(scene, rows, policy, alternatives, warn, options=None) -> dict
         "split": _is_split(found),
         "links": links,
         "unreachable": None if sample["reachable"] else _why_unreachable(graph, start, end),
-        "alternatives": [_alternative(graph, *other, sample, by_hops) for other in others],
+        "alternatives": [
+            _alternative(graph, *other, sample, by_hops, finder.policy.name, _is_taken(found, other[1]))
+            for other in others
+        ],
         "ends": ends,
     }
+
+
+def _goes_by_hops(policy, options):
+    """Whether paths of fewer hops are better for a policy than those of less delay."""
+    return policy == "fewest-hops" or (policy == "ecmp" and options.get("cost") == "hops")
+
+
+def _is_taken(found, nodes):
+    """Whether labels and choices of the pair lead along these nodes (names): then flows can take the path."""
+    rows = [found.snapshot.names.index(name) for name in nodes]
+    table, ends = found.table, found.snapshot.ends_of_link
+    labels = {label for label in table.label_of_flow[0].tolist() if label != NONE}
+    for start, end in pairwise(rows):
+        leads_on = set()
+        for label in labels:
+            choices = table.link[start, label]
+            if (ends[choices[choices != NONE], 1] == end).any():
+                after = NONE if table.next_label is None else int(table.next_label[start, label])
+                leads_on.add(label if after == NONE else after)
+        labels = leads_on
+    return bool(labels)
 
 
 def _hops(found):
@@ -153,47 +190,46 @@ def _other_paths(graph, start, end, nodes, by_hops, count):
     return others
 
 
-def _alternative(graph, kind, nodes, sample, by_hops):
-    """One other path, and what rules it out."""
+def _alternative(graph, kind, nodes, sample, by_hops, policy, is_taken):
+    """One other path, and what rules it out, or that the policy has it for other flows."""
     delay_ms = sum(graph.edges[hop]["delay_s"] for hop in pairwise(nodes)) * 1e3
     hops = len(nodes) - 1
-    told = {"kind": kind, "nodes": nodes, "delay_ms": delay_ms, "hops": hops}
+    told = {"kind": kind, "nodes": nodes, "delay_ms": delay_ms, "hops": hops, "taken": is_taken}
     if not sample["reachable"]:
         more = {"longer_by_ms": None, "more_hops": None, "shared_links": None}
-        return told | more | {"why": "the policy does not take it"}
+        return told | more | {"why": "not taken by the policy"}
     longer_ms, more_hops = delay_ms - sample["delay_ms"], hops - sample["hops"]
     shared = len({*pairwise(nodes)} & {*pairwise(sample["nodes"])})
     return told | {
         "longer_by_ms": longer_ms,
         "more_hops": more_hops,
         "shared_links": shared,
-        "why": _why_not(longer_ms, more_hops, by_hops),
+        "why": _why_not(longer_ms, more_hops, by_hops, policy, is_taken),
     }
 
 
-def _why_not(longer_ms, more_hops, by_hops):
+def _why_not(longer_ms, more_hops, by_hops, policy, is_taken):
     """In words what rules out a path that is longer by so much and has so many hops more."""
     delay = "as long"
     if abs(longer_ms) > _SAME_MS:
         delay = f"{_in_ms(abs(longer_ms))} {'longer' if longer_ms > 0.0 else 'shorter'}"
     hops = "as many hops"
     if more_hops:
-        hops = f"{_count(abs(more_hops), 'hop')} {'more' if more_hops > 0 else 'fewer'}"
+        hops = f"{counted(abs(more_hops), 'hop')} {'more' if more_hops > 0 else 'fewer'}"
     first, second = (hops, delay) if by_hops else (delay, hops)
     gained = (more_hops, longer_ms) if by_hops else (longer_ms, more_hops)
-    if abs(longer_ms) <= _SAME_MS and not more_hops:
+    if is_taken:
+        return f"taken by other flows: {first}, {second}"
+    is_tied = abs(longer_ms) <= _SAME_MS and not more_hops
+    if is_tied and policy in _TAKES_LOWEST_ID:
         return f"{first}, {second}: the lowest link id decides"
-    if gained[0] < (0 if by_hops else -_SAME_MS):
-        return f"{first}, {second}: the policy chooses by something else"
+    if is_tied or gained[0] < (0 if by_hops else -_SAME_MS):
+        return f"{first}, {second}: the policy chooses by {_CHOOSES_BY.get(policy, 'something else')}"
     return f"{first}, {second}"
 
 
 def _in_ms(delay_ms):
     return f"{delay_ms:.3f} ms" if delay_ms >= 1e-3 else f"{delay_ms * 1e6:.3g} ns"
-
-
-def _count(number, noun):
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _why_unreachable(graph, start, end):
@@ -211,8 +247,8 @@ def _why_unreachable(graph, start, end):
         reason = f"{end} has no link from a node that passes traffic on"
     else:
         reason = (
-            f"{_count(reaches, 'node')} can be reached from {start}, {end} from {_count(reached_by, 'node')},"
-            " and none of these are the same"
+            f"{counted(reaches, 'node')} can be reached from {start}, "
+            f"{end} from {counted(reached_by, 'node')}, and none of these are the same"
         )
     return {"reason": reason, "reaches": reaches, "reached_by": reached_by}
 
@@ -287,7 +323,9 @@ def describe_route(route: dict, alternatives: int) -> list[list[tuple[str, ...]]
             )
         tables.append(rows)
     if route["alternatives"]:
-        rows = [("instead", "delay_ms", "hops", "ruled out: it is", "path")]
+        is_any_taken = any(other["taken"] for other in route["alternatives"])
+        heading = "it is" if is_any_taken else "ruled out: it is"
+        rows = [("other paths" if is_any_taken else "instead", "delay_ms", "hops", heading, "path")]
         for other in route["alternatives"]:
             kind = "next best" if other["kind"] == "next" else "no common link"
             path = " > ".join(other["nodes"])

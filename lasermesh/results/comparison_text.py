@@ -7,6 +7,7 @@ from lasermesh.results.layout import (
     LINE,
     columns,
     count,
+    counted,
     cut,
     decimal,
     decimals_for,
@@ -21,15 +22,15 @@ MOST_ROWS = 40
 
 def format_comparison(comparison):
     """Text of a comparison as `compare` returns it, in lines of about 100 characters."""
-    sections = [_heading(comparison)]
+    sections = [_heading(comparison), _failures(comparison)]
     same, absent = [], []
     labels = _labels(comparison)
     anything = any(point["metrics"] is not None for point in comparison["points"])
     for metric in comparison["metrics"] if anything else ():
         name = metric["name"]
         rows = [combination["metrics"][name] for combination in comparison["combinations"]]
-        means = {row["mean"] for row in rows}
-        if means == {None}:
+        means = {row["mean"] for row in rows} - {None}
+        if not means:
             absent.append(name)
         elif len(means) == 1 and all(row["low"] in (None, row["high"]) for row in rows):
             same.append(f"{name} {means.pop():,.6g}")
@@ -41,7 +42,6 @@ def format_comparison(comparison):
         sections.append(wrapped(f"In no run: {', '.join(absent)}"))
     if anything:
         sections.append(_remarks(comparison))
-    sections.append(_failures(comparison))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
@@ -49,8 +49,8 @@ def _heading(comparison):
     """What was compared, and how much of it is there."""
     points, seeds = comparison["points"], comparison["seeds"]
     n = len(comparison["combinations"])
-    text = f"{comparison['experiment']}: {comparison['status']}, {count(n)} combination{'s' * (n != 1)} x "
-    text += f"{count(len(seeds))} seed{'s' * (len(seeds) != 1)}"
+    text = f"{comparison['experiment']}: {comparison['status']}, {counted(n, 'combination')} x "
+    text += counted(len(seeds), "seed")
     complete = sum(point["status"] == "complete" for point in points)
     if complete < len(points):
         text += f", {count(complete)} of {count(len(points))} points complete"
@@ -64,11 +64,31 @@ def _labels(comparison):
     paths = [axis["path"] for axis in comparison["vary"]]
     short = [path.rpartition(".")[2] for path in paths]
     names = {path: last if short.count(last) == 1 else path for path, last in zip(paths, short, strict=True)}
+    tables = [
+        axis["path"]
+        for axis in comparison["vary"]
+        if all(isinstance(value, dict) for value in axis["values"])
+    ]
+    if len(tables) == 1:  # whose keys need not be told apart from those of another
+        names[tables[0]] = ""
     return [
-        " ".join(f"{names[path]}={_value(value)}" for path, value in combination["values"].items())
+        " ".join(
+            f"{key}={_value(value)}"
+            for path, varied in combination["values"].items()
+            for key, value in _parts(names[path], varied)
+        )
         or "as it is"
         for combination in comparison["combinations"]
     ]
+
+
+def _parts(name, value):
+    """The value with its name, of a table every key in it."""
+    if not isinstance(value, dict):
+        return [(name, value)]
+    if not value:
+        return [(name or "options", value)]
+    return [part for key, inner in value.items() for part in _parts(f"{name}.{key}" if name else key, inner)]
 
 
 def _value(value):
@@ -91,7 +111,7 @@ def _table(metric, rows, labels):
     ]
     unit = metric["unit"]
     headers = [("mean", unit), ("+- at 95 %", unit), ("runs", "")]
-    headers += [("difference", unit), ("+- at 95 %", unit), ("excludes", "0")]
+    headers += [("difference", unit), ("+- at 95 %", unit), ("differs", "at 95 %")]
     shown = columns(metric["name"], headers, lines)
     if len(rows) > MOST_ROWS:
         shown.append(f"{INDENT}... and {count(len(rows) - MOST_ROWS)} more, see differences.parquet")
@@ -99,11 +119,11 @@ def _table(metric, rows, labels):
 
 
 def _difference_cells(difference, decimals):
-    """Difference, half of its interval, and whether that excludes zero."""
+    """Difference, half of its interval, and whether zero is outside of it."""
     if difference is None:
         return ["baseline", "", ""]
-    excludes = {None: "-", True: "yes", False: "no"}[difference["excludes_zero"]]
-    return [signed(difference["mean"], decimals), _half(difference, decimals), excludes]
+    differs = {None: "-", True: "yes", False: "no"}[difference["excludes_zero"]]
+    return [signed(difference["mean"], decimals), _half(difference, decimals), differs]
 
 
 def _half(of, decimals):
@@ -115,7 +135,11 @@ def _remarks(comparison):
     """How the table is to be read."""
     lines = []
     if baseline := comparison["baseline"]:
-        fixed = ", ".join(f"{path} = {_value(value)}" for path, value in baseline.items())
+        fixed = ", ".join(
+            f"{key} = {_value(value)}"
+            for path, varied in baseline.items()
+            for key, value in _parts(path, varied)
+        )
         text = f"Differences are to the combination with {fixed}"
         if len(baseline) < len(comparison["vary"]):
             text += " and otherwise the same values"
@@ -123,14 +147,14 @@ def _remarks(comparison):
     if len(comparison["seeds"]) == 1:
         lines += wrapped("With one seed there are no intervals: give --seeds N.")
     else:
-        lines += wrapped("Intervals over seeds: Student's t, 95 %; 1 in 20 excludes 0 by mere chance.")
+        lines += wrapped("Intervals over seeds: Student's t, 95 %; 1 in 20 is told to differ by mere chance.")
     return lines
 
 
 def _failures(comparison):
     """Points that failed, and why."""
     failed = [point for point in comparison["points"] if point["status"] == "failed"]
-    lines = [f"Failed: {count(len(failed))} point{'s' * (len(failed) != 1)}"] if failed else []
+    lines = [f"Failed: {counted(len(failed), 'point')}"] if failed else []
     for point in failed[:MOST_FAILED]:
         lines += wrapped(f"{point['folder']}: {point['message']}", INDENT)
     if len(failed) > MOST_FAILED:

@@ -86,6 +86,11 @@ def count(number):
     return "-" if number is None else f"{number:,}"
 
 
+def counted(number, noun):
+    """How many there are of something: 1 hop, 2 hops."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def decimal(number, digits):
     """A number with so many decimals; "-" for None."""
     return "-" if number is None else f"{number:,.{digits}f}"

@@ -150,7 +150,8 @@ def _say(error, path):
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {error.msg}"
     where = f"line {lines[-1]}: " if lines else ""
-    return f"{where}{type(error).__name__}: {error}"
+    message = f": {error}" if str(error) else ""
+    return f"{where}{type(error).__name__}{message}"
 
 
 def compute_table(
@@ -193,7 +194,10 @@ def compute_table(
 
 
 def answer_of(
-    policy, snapshot: Snapshot, time_limit_s: float = TIME_LIMIT_S
+    policy,
+    snapshot: Snapshot,
+    time_limit_s: float = TIME_LIMIT_S,
+    limit_is_set_by: str = "[routing] time_limit_s",
 ) -> tuple[ForwardingTable, TableReport]:
     """As `compute_table`, but whatever the policy declares, loops and dead ends are counted only."""
     policy = as_policy(policy)
@@ -205,9 +209,7 @@ def answer_of(
     except TimeIsUp as error:
         if not is_limited:
             raise  # the time of the policy that called this one
-        complain(
-            f"took longer than {time_limit_s:g} s; [routing] time_limit_s says how long it may take", error
-        )
+        complain(f"took longer than {time_limit_s:g} s; {limit_is_set_by} says how long it may take", error)
     except (Interrupted, KeyboardInterrupt, UserError):
         raise
     except BaseException as error:  # a policy must not end the program

@@ -194,8 +194,10 @@ def _check_array(links, what, table, snapshot, complain):
             complain(f"names {what} {link} {where}; link ids are not negative, {NONE} is none")
         if link == NONE:
             complain(f"leaves choice {choice} {where} empty but fills a later one; fill them from the left")
-        ends = snapshot.ends_of_link
-        if link >= len(ends) or ends[link, 0] == NONE:
+        ends = snapshot.ends_of_link  # up to the highest id that is up
+        if link >= len(ends):
+            complain(f"names {what} {link} {where}, which is down or does not exist")
+        if ends[link, 0] == NONE:
             complain(f"names {what} {link} {where}, which is down")
         start, end = (snapshot.names[row] for row in ends[link])
         complain(f'names {what} {link} {where}, which starts elsewhere: it goes from "{start}" to "{end}"')

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-# A policy that swallows the exception is told again and again, so that a loop around its `except` ends too.
+# A policy that swallows the exception is told again and again.
 _TELL_AGAIN_S = 0.1
 _SOONEST_S = 1e-6  # of a timer, which 0 would turn off; and of a look at what another thread does
 
@@ -29,6 +29,9 @@ def call_within(limit_s, function, *arguments):
     -----
     In the main thread, on systems that have it, by SIGALRM, whose handler and timer are put back; elsewhere
     by an exception set from another thread. Both act between two steps of Python code. Calls may be nested.
+    A loop around an `except` that swallows whatever comes ends too in the main thread. What cannot be ended
+    there is a loop that does so inside another one that does. Therefore the third Ctrl-C ends the process,
+    whatever the first two have raised.
     """
     began_s = time.monotonic()
     has_alarm = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
@@ -41,24 +44,75 @@ def call_within(limit_s, function, *arguments):
 def _call_with_alarm(limit_s, function, arguments):
     """The function's result, or TimeIsUp by SIGALRM."""
     armed, here = True, sys._getframe()
+    times_told = 0
 
     def tell(number, frame):
-        if armed and frame is not here:  # what is raised in here could leave the timer on
-            raise TimeIsUp
+        nonlocal times_told
+        if not armed or frame is here:  # what is raised in here could leave the timer on
+            return
+        times_told += 1
+        if times_told > 1:
+            _raise_at_a_line(times_told - 2, frame, here)
+        raise TimeIsUp
 
+    trace_before = sys.gettrace()
     began_s = time.monotonic()
     left_s, again_s = signal.getitimer(signal.ITIMER_REAL)
     handler_before = signal.signal(signal.SIGALRM, tell)
+    ctrl_c_before = _have_third_ctrl_c_end_it_all()
     try:
         signal.setitimer(signal.ITIMER_REAL, limit_s, _TELL_AGAIN_S)
         return function(*arguments)
     finally:
         armed = False
+        if times_told > 1:
+            sys.settrace(trace_before)
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, handler_before)
+        if ctrl_c_before is not None:
+            signal.signal(signal.SIGINT, ctrl_c_before)
         if left_s:
             left_s = max(left_s - (time.monotonic() - began_s), _SOONEST_S)
             signal.setitimer(signal.ITIMER_REAL, left_s, again_s)
+
+
+def _have_third_ctrl_c_end_it_all():
+    """Pass on Ctrl-C to its handler only twice; that handler, which is to be put back, None for nothing."""
+    before, times = signal.getsignal(signal.SIGINT), 0
+    if not callable(before):  # it is ignored, ends the process anyhow, or is handled by other than Python
+        return None
+
+    def press(number, frame):
+        nonlocal times
+        times += 1
+        if times > 2:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        before(number, frame)
+
+    return signal.signal(signal.SIGINT, press)
+
+
+def _raise_at_a_line(lines_before, frame, outermost):
+    """Have TimeIsUp raised once more at a line that comes, after so many others, below the outermost frame.
+
+    A timer that rings while a loop sleeps within its `try` always rings there. Of the lines after that the
+    first is in the `except`, where what is raised leaves the loop unless another `try` is around; one of the
+    next is outside all of them. A trace function can raise once: then Python takes it away.
+    """
+
+    def trace(_frame, event, _argument):
+        nonlocal lines_before
+        if event == "line":
+            if lines_before == 0:
+                raise TimeIsUp
+            lines_before -= 1
+        return trace
+
+    while frame is not None and frame is not outermost:
+        frame.f_trace = trace
+        frame = frame.f_back
+    sys.settrace(trace)
 
 
 def _call_watched(limit_s, function, arguments):

@@ -57,6 +57,15 @@ def test_a_policy_that_does_not_conform_ends_with_code_1_and_says_where(run_comm
     assert lines[-1].split()[:4] == ["policy.py:mine", "-", "-", "-"]
 
 
+def test_a_policy_that_takes_too_long_is_told_where_its_time_is_set(run_command, plug_in):
+    policy = plug_in("def mine(snapshot):\n    while True:\n        pass\n")
+    done = run_command("check-policy", policy, "--time-limit", "0.15")
+    assert done.code == 1
+    assert "took longer than 0.15 s; --time-limit says how long it may take" in done.out
+    slowest_ms = done.out.split()[-2]
+    assert done.out.split()[-1] == "ms" and slowest_ms.isdecimal() and int(slowest_ms) >= 150
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

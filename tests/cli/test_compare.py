@@ -99,6 +99,13 @@ def test_json_is_one_object_with_the_fields_of_the_contract(run_command, world):
     assert {"values", "seed", "folder", "status", "message", "reused", "metrics"} <= set(point)
 
 
+def test_a_point_with_another_warm_up_is_another_one(run_command, world):
+    asked = ("compare", world, "--vary", POLICIES, "--json")
+    usual, other = (json.loads(run_command(*asked, *more).out) for more in ((), ("--warm-up", 0.5)))
+    for one, another in zip(usual["points"], other["points"], strict=True):
+        assert one["folder"] == another["folder"] and one["fingerprint"] != another["fingerprint"]
+
+
 def test_dates_are_values_like_others(run_command, world, monkeypatch):
     monkeypatch.setattr(Pool, "status", "interrupted")
     dates = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]

@@ -103,7 +103,7 @@ def test_json_of_a_route_has_the_fields_of_the_contract(run_command):
     ]
     assert [other["kind"] for other in route["alternatives"]] == ["next", "disjoint"]
     assert list(route["alternatives"][0]) == (
-        ["kind", "nodes", "delay_ms", "hops", "longer_by_ms", "more_hops", "shared_links", "why"]
+        ["kind", "nodes", "delay_ms", "hops", "taken", "longer_by_ms", "more_hops", "shared_links", "why"]
     )
     assert [end["name"] for end in route["ends"]] == ["Tokyo", "London"]
     assert list(route["ends"][0]["satellites"][0]) == (

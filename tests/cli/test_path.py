@@ -82,6 +82,9 @@ def test_every_change_is_a_line_with_its_cause(run_command):
     assert "w-10-09 > London went down, +0.562 ms" in lines[3]
     assert lines[-1].startswith("round trip 77.") and lines[-1].endswith("the path changed 3 times")
     assert lines[-2].startswith("72.0 changes an hour; 2 hand-overs, hops changed 2 times")
+    until_the_first = run_command(*arguments[:5], 50, *arguments[6:]).out.splitlines()
+    assert until_the_first[-2].startswith("72.0 changes an hour; 1 hand-over, hops changed 1 time, ")
+    assert until_the_first[-1].endswith("the path changed 1 time")
     assert lines[-3].startswith("paths stayed ")
     result = json.loads(run_command(*arguments, "--json").out)
     assert list(result) == [*HEADING[:2], "policy", *HEADING[2:], "samples", "churn", "memory"]

@@ -8,6 +8,7 @@ import signal
 import pyarrow.parquet as pq
 import pytest
 
+from lasermesh.cli.docs import topics
 from lasermesh.errors import UserError
 from lasermesh.experiments import comparing, point_worker, points
 from lasermesh.experiments.comparing import compare
@@ -31,8 +32,8 @@ def deadly(snapshot):
 """
 
 
-def grid_of(vary, file, seeds=None, sets=()):
-    return make_grid(file, read_axes(vary, sets), sets, seeds)
+def grid_of(vary, file, seeds=None, sets=(), warm_up_s=None):
+    return make_grid(file, read_axes(vary, sets), sets, seeds, warm_up_s=warm_up_s)
 
 
 # -- what is varied ----------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def test_true_is_not_one_and_parts_of_a_varied_topology_may_be_set():
 def test_names_of_folders_are_safe_short_and_distinct(tmp_path):
     file = write_world(tmp_path)
     long = "x" * 300
-    grid = grid_of([f"name=a/b,a|b,../c,é,{long}1,{long}2"], file, seeds=[1])
+    grid = grid_of([f"flows.data.name=a/b,a|b,../c,é,{long}1,{long}2"], file, seeds=[1])
     names = [grid.folder(row, 1) for row in range(6)]
     assert len(set(names)) == 6
     assert all(len(name) <= 120 and name.isascii() and "/" not in name for name in names)
@@ -167,10 +168,27 @@ def test_a_problem_of_some_combinations_says_of_how_many(tmp_path):
         grid_of(["flows.data.start_s=0,2", POLICIES], file)
 
 
-def test_two_names_of_one_key_are_found_out(tmp_path):
-    vary = ["flows.data.rate_gbps=0.1,0.2", "flows[0].rate_gbps=0.3,0.4"]
+@pytest.mark.parametrize(
+    "vary", [["flows.data.rate_gbps=0.1,0.2", "flows[0].rate_gbps=0.3,0.4"], ["name=one,other"]]
+)
+def test_one_experiment_under_two_names_is_found_out(tmp_path, vary):
     with pytest.raises(UserError, match=r"come to the same experiment; leave one of them out"):
         grid_of(vary, write_world(tmp_path))
+
+
+def test_policies_are_varied_together_with_their_options(tmp_path):
+    file = write_world(tmp_path, more="[routing]\ninterval_s = 2\n")
+    hint = """--vary 'routing={policy="shortest-delay"},{policy="k-disjoint",options={k=3}}'"""
+    with pytest.raises(ScenarioError, match=r"has no options \(in 1 of 2 combinations\)") as raised:
+        grid_of([POLICIES.replace("fewest-hops", "ecmp")], file, sets=["routing.options.max_choices=3"])
+    assert str(raised.value).endswith(f"; to vary options with the policy, write {hint}")
+    assert hint in topics()["compare"]
+    grid = grid_of([hint.removeprefix("--vary ").strip("'")], file)
+    assert list(grid.values(1).values()) == [{"policy": "k-disjoint", "options": {"k": 3}}]
+    # The file's other keys of [routing] give way, so that they must be repeated.
+    with_interval = ['routing={policy="shortest-delay",interval_s=2},{policy="k-disjoint",interval_s=2}']
+    assert grid_of(with_interval, file).fingerprints[0] == grid_of([POLICIES], file).fingerprints[0]
+    assert grid.fingerprints[0] != grid_of([POLICIES], file).fingerprints[0]
 
 
 def test_nothing_to_compare_is_refused(tmp_path):
@@ -221,8 +239,9 @@ def test_a_fingerprint_changes_with_keys_files_and_the_code_of_a_policy(tmp_path
     found = [fingerprint(), fingerprint(rate_gbps=0.1), fingerprint(left_stop_s=1.0), fingerprint(mine)]
     (tmp_path / "mine.py").write_text(DEADLY + "\n")
     found.append(fingerprint(mine))
-    assert len(set(found)) == 5
-    assert fingerprint() == fingerprint(["seed=5"]) == found[0]
+    found.append(grid_of(["duration_s=1,2"], write_world(tmp_path), warm_up_s=0.5).fingerprints[0])
+    assert len(set(found)) == 6
+    assert fingerprint() == fingerprint(["seed=5"]) == fingerprint(["name=other"]) == found[0]
 
 
 # -- running -----------------------------------------------------------------------------------------------
@@ -331,7 +350,10 @@ def test_a_point_is_run_again_if_its_run_is_not_what_it_would_be_and_the_user_is
     assert all(point["reused"] for point in go_on()["points"])
     changed = go_on("flows.data.rate_gbps=0.0001", seeds=1)
     assert not changed["points"][0]["reused"]
-    assert "seed=0 must be run again: the experiment, one of its files or its policy has changed" in warnings
+    assert (
+        "seed=0 must be run again: the experiment, one of its files, its policy or --warm-up has changed"
+        in warnings
+    )
     with pytest.raises(UserError, match='holds a comparison of "world"'):
         go_on("name=other")
 

@@ -1,5 +1,7 @@
 """Policies that go wrong in the midst of a run: what is said, and what is kept; and options in files."""
 
+import signal
+
 import pytest
 
 from lasermesh.errors import RunFailed, UserError
@@ -92,6 +94,31 @@ def test_ctrl_c_leaves_a_policy_that_hangs_and_keeps_what_was_computed(world, tm
     (tmp_path / "mine.py").write_text(GOES_WRONG.format(wrong=ctrl_c, declared=""))
     done = world(plan_text=PLAN, more='[routing]\npolicy = "mine.py:mine"\n')
     assert (done.summary["status"], done.summary["simulated_s"]) == ("interrupted", 2.0)
+
+
+STUBBORN = """
+import os, signal
+for _ in range(3):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        exec('while True: pass')
+    except BaseException:
+        pass
+"""
+
+
+def test_the_third_ctrl_c_ends_the_process_even_if_a_policy_swallows_the_others(world, tmp_path, monkeypatch):
+    raised = []
+
+    def raise_signal(number):  # which would end the tests
+        raised.append((number, signal.getsignal(number)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(signal, "raise_signal", raise_signal)
+    (tmp_path / "mine.py").write_text(GOES_WRONG.format(wrong=f"exec({STUBBORN!r})", declared=""))
+    done = world(plan_text=PLAN, more='[routing]\npolicy = "mine.py:mine"\n')
+    assert raised[0] == (signal.SIGINT, signal.SIG_DFL)
+    assert done.summary["status"] == "interrupted"
 
 
 WITH_OPTIONS = """

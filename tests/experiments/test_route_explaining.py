@@ -33,6 +33,10 @@ c,e,0,100,1000000,0.001
 e,d,0,100,1000000,0.001
 f,d,0,100,1000000,0.001
 """
+DETOUR = """from,to,path
+a,d,a > c > e > d
+"""
+TAKEN = "taken by other flows: "
 
 
 @pytest.fixture
@@ -109,7 +113,34 @@ def test_a_policy_that_splits_traffic_is_told_as_such(planned):
 
     route = route_of(planned, "a", "d", policy=Policy("both", both))
     assert route["split"]
-    assert describe_route(route, 3)[0][0][1] == "by both: a > b > d; the first of several"
+    tables = describe_route(route, 3)
+    assert tables[0][0][1] == "by both: a > b > d; the first of several"
+    taken, longer = route["alternatives"]
+    assert (taken["nodes"], taken["taken"], longer["taken"]) == (["a", "c", "d"], True, False)
+    assert taken["why"] == "taken by other flows: as long, as many hops"
+    assert tables[2][0][:4] == ("other paths", "delay_ms", "hops", "it is")
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "whys"),
+    [
+        ("k-disjoint", {"k": 2}, [TAKEN + "as long, as many hops", "1.000 ms longer, 1 hop more"]),
+        ("k-shortest", {"k": 3}, [TAKEN + "as long, as many hops", TAKEN + "1.000 ms longer, 1 hop more"]),
+        ("ecmp", {}, [TAKEN + "as many hops, as long", "1 hop more, 1.000 ms longer"]),
+        ("ecmp", {"cost": "delay"}, [TAKEN + "as long, as many hops", "1.000 ms longer, 1 hop more"]),
+    ],
+)
+def test_paths_that_a_policy_has_for_other_flows_are_not_ruled_out(planned, policy, options, whys):
+    route = route_of(planned, "a", "d", policy=policy, options=options)
+    assert [other["why"] for other in route["alternatives"]] == whys
+    assert [other["taken"] for other in route["alternatives"]] == [TAKEN in why for why in whys]
+
+
+def test_what_a_policy_goes_by_is_named_where_another_path_is_as_good(planned, tmp_path):
+    (tmp_path / "routes.csv").write_text(DETOUR)
+    options = {"file": str(tmp_path / "routes.csv")}
+    route = route_of(planned, "a", "d", policy="explicit", options=options)
+    assert route["alternatives"][0]["why"].endswith(": the policy chooses by the paths of its file")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +162,7 @@ def test_a_path_that_the_policy_leaves_out_is_told(planned):
     nowhere = Policy("nowhere", lambda snapshot: np.full((snapshot.n_nodes, 1), -1))
     route = route_of(planned, "a", "d", policy=nowhere)
     assert route["unreachable"]["reason"] == "the policy has no path, though there is one of 3.000 ms"
-    assert route["alternatives"][0]["why"] == "the policy does not take it"
+    assert route["alternatives"][0]["why"] == "not taken by the policy"
     assert route["alternatives"][0]["longer_by_ms"] is None
 
 

@@ -160,6 +160,29 @@ def test_text_names_points_that_failed_and_metrics_that_do_not_differ():
     assert "The same in all runs: latency_mean_ms 10\n" in format_comparison(comparison(same))
 
 
+def test_a_combination_without_any_finished_run_does_not_make_metrics_differ_and_failures_come_first():
+    built = comparison()
+    built["points"][-1] |= {"status": "failed", "message": "its process was killed"}
+    lame = [{1: of(10.0, 1)}, {1: of(10.0, 2)}, {}]
+    text = format_comparison(comparison(lame, points=built["points"], status="failed"))
+    assert "The same in all runs: latency_mean_ms 10\n" in text
+    assert 0 < text.index("its process was killed") < text.index("  policy=fewest-hops")
+
+
+def test_keys_of_tables_that_are_varied_are_told_one_by_one():
+    built = comparison()
+    routing = [{"policy": "shortest-delay"}, {"policy": "k-disjoint", "options": {"k": 3}}]
+    built["vary"] = [{"path": "routing", "values": routing}]
+    built["baseline"] = {"routing": routing[1]}
+    built["combinations"] = [
+        entry | {"values": {"routing": value}}
+        for entry, value in zip(built["combinations"], routing, strict=False)
+    ]
+    text = format_comparison(built)
+    assert "\n  policy=shortest-delay  " in text and "\n  policy=k-disjoint options.k=3  " in text
+    assert "with routing.policy = k-disjoint, routing.options.k = 3, run by run" in " ".join(text.split())
+
+
 def test_text_shows_forty_combinations_of_each_metric():
     built = comparison()
     built["combinations"] = [built["combinations"][0]] + 40 * [built["combinations"][1]]

@@ -1,6 +1,8 @@
 """What a policy is held to: its promises, its time, and the place and pair that an error names."""
 
+import contextlib
 import signal
+import sys
 import threading
 import time
 
@@ -134,6 +136,8 @@ def test_whatever_a_policy_raises_is_its_error_but_for_what_the_user_can_mend():
 
     with pytest.raises(RunFailed, match="raised an error: GeneratorExit"):
         compute_table(raises(GeneratorExit()), line())
+    with pytest.raises(RunFailed, match=r"raised an error: MemoryError$"):
+        compute_table(raises(MemoryError()), line())
     with pytest.raises(UserError, match="there is no file paths"):
         compute_table(raises(UserError("there is no file paths.csv")), line())
 
@@ -172,6 +176,40 @@ def test_a_policy_that_never_returns_is_ended(within):
     assert signal.getsignal(signal.SIGALRM) is handler and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     time.sleep(0.15)  # nothing comes after
     assert time.monotonic() - began < 30.0
+
+
+def sleeps_within_try(_snapshot):
+    while True:
+        try:
+            time.sleep(10.0)
+        except BaseException:
+            continue
+
+
+def sleeps_within_two(_snapshot):
+    while True:
+        try:
+            try:
+                time.sleep(10.0)
+            except BaseException:
+                continue
+        except BaseException:
+            continue
+
+
+def sleeps_elsewhere(_snapshot):
+    while True:
+        with contextlib.suppress(BaseException):
+            in_main_thread(lambda: time.sleep(10.0))
+
+
+@pytest.mark.parametrize("policy", [sleeps_within_try, sleeps_within_two, sleeps_elsewhere])
+def test_a_loop_that_swallows_whatever_comes_is_ended_wherever_the_timer_finds_it(policy):
+    trace, began = sys.gettrace(), time.monotonic()
+    with pytest.raises(RunFailed, match=r"took longer than 0\.05 s"):
+        compute_table(policy, line(), time_limit_s=0.05)
+    assert time.monotonic() - began < 10.0  # it did not wait for a sleep to end
+    assert sys.gettrace() is trace
 
 
 @pytest.mark.parametrize("within", [in_main_thread, in_another_thread])

@@ -82,7 +82,7 @@ def test_numbers_beyond_int32_are_refused():
 
 def test_links_that_a_node_cannot_use_are_refused():
     for wrong, words in [
-        (16, 'names link 16 at node "n1", label 1 (towards "n3"), which is down'),
+        (16, 'names link 16 at node "n1", label 1 (towards "n3"), which is down or does not exist'),
         (3, 'names link 3 at node "n1", label 1 (towards "n3"), which is down'),
         (12, 'which starts elsewhere: it goes from "n2" to "n3"'),
         (-2, "link ids are not negative"),

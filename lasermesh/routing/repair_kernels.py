@@ -193,9 +193,9 @@ def mend_order(links, lane, rows, order, n_ordered, place, mended, late):
     """
     for k in range(1, n_ordered):
         place[order[k]] = NONE
-    n_late = 0
+    n_late = np.int64(0)
     awaited = np.int64(NONE)
-    n_mended = 1
+    n_mended = np.int64(1)
     for k in range(1, n_ordered):
         node = order[k]
         row = rows[node, lane] - 1

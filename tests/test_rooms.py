@@ -32,6 +32,7 @@ COMMON = {
     "lasermesh.errors",
     "lasermesh.compiled",
     "lasermesh.random_kernels",
+    "lasermesh.machine",
     "lasermesh.shipped",
 }
 

@@ -26,7 +26,7 @@ def command(part, threads, seconds, as_json):
       lasermesh bench contacts --json
     """
     from lasermesh.experiments import workloads
-    from lasermesh.experiments.running import processors
+    from lasermesh.machine import processors
 
     most = threads or processors()
     measured = []

@@ -1,10 +1,10 @@
 """Work spread over threads: kernels do not hold the interpreter's lock."""
 
 import itertools
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from lasermesh.compiled import COMPILED
+from lasermesh.machine import processors
 
 _WORTH_A_THREAD = 16
 """Rows of work below which one thread is done before another has started."""
@@ -21,7 +21,7 @@ def spread(fill, n_rows, *arguments):
     once, and any number of threads of the program may do it at a time.
     """
     global _pool
-    workers = _processors() if COMPILED else 1
+    workers = processors() if COMPILED else 1
     # Each part costs some 0.1 ms to hand over; more of them than threads make up for rows of unequal work.
     parts = min(workers if n_rows < _MANY_ROWS else 4 * workers, n_rows // _WORTH_A_THREAD)
     if workers == 1 or parts < 2:
@@ -35,10 +35,3 @@ def spread(fill, n_rows, *arguments):
     fill(*mine, *arguments)
     for part in waiting:
         part.result()
-
-
-def _processors():
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

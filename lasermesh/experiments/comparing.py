@@ -11,8 +11,8 @@ from typing import NamedTuple
 import lasermesh
 from lasermesh.errors import UserError
 from lasermesh.experiments.points import make_grid, read_axes, read_baseline
-from lasermesh.experiments.running import processors
 from lasermesh.experiments.worker_pool import WorkerPool
+from lasermesh.machine import processors
 from lasermesh.results import RunFolder, comparison, json_ready, load
 from lasermesh.results.figures import FIGURES, figure_names, figure_of, value_of
 from lasermesh.results.folder import PROGRAM, SCHEMA, read_manifest, versions

@@ -1,6 +1,7 @@
 """What the packet engine is told step by step: links, their delays, and what changes when."""
 
 import hashlib
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from lasermesh.packets import Step
 from lasermesh.packets import state as kinds
 from lasermesh.traffic.flows import scaled_rates_bps
 from lasermesh.units import PS_PER_S, SPEED_OF_LIGHT_M_PER_S
+
+WORST_MISS_M = 1000.0
+"""Error of ranges within a step from which on the user is warned."""
 
 
 def lasting_graph(step, n_links, is_end):
@@ -181,6 +185,16 @@ class LinkFeed:
         """Most that can wait for every link, by id, with its rate at the step's beginning: `MostWaiting`."""
         return self._queues.most_waiting(np.arange(len(self.rate_bps)), self.rate_bps)
 
+    def complaints(self, step_s):
+        """A sentence on how far ranges were off within steps of `step_s`, if that is far."""
+        miss_m = self.longest_miss_m
+        if miss_m > WORST_MISS_M:
+            yield (
+                f"ranges are taken as linear within a step of {step_s:g} s, which misses by up to "
+                f"{miss_m / 1e3:.1f} km; topology.step_s = {_good_step_s(step_s, miss_m):g} would keep it "
+                "below 1 km"
+            )
+
     def _scaled(self, rate_bps):
         """Rates times `packets.scale`; what is down stays down."""
         up = np.asarray(rate_bps) > 0
@@ -294,6 +308,13 @@ class LinkFeed:
                 slope = (last_m - range_start_m[row]) / (last_s - start_s)
                 if np.isfinite(slope):
                     range_end_m[row] += slope * (end_s - start_s)
+
+
+def _good_step_s(step_s, miss_m):
+    """A step that misses ranges by less than WORST_MISS_M, in two digits: the miss grows with its square."""
+    longest_s = 0.95 * step_s * (WORST_MISS_M / miss_m) ** 0.5
+    digit = 10.0 ** (math.floor(math.log10(longest_s)) - 1)
+    return math.floor(longest_s / digit) * digit
 
 
 class EngineChanges(NamedTuple):

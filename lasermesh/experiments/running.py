@@ -1,8 +1,6 @@
 """Runs an experiment: steps, tables, packets, and the folder that is left."""
 
 import contextlib
-import math
-import os
 import signal
 import threading
 import time
@@ -35,6 +33,7 @@ from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.experiments.tapping import Tapping
 from lasermesh.experiments.updating import Surroundings, updating_of
+from lasermesh.machine import processors
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
@@ -51,9 +50,6 @@ SLICE_S = 0.1
 
 LONGEST_WINDOW_PS = PS_PER_S // 100
 """Simulated time between two chances to look at the clock, where links are long enough for more."""
-
-WORST_MISS_M = 1000.0
-"""Error of ranges within a step from which on the user is warned."""
 
 
 class Progress(NamedTuple):
@@ -128,14 +124,6 @@ def run(
         experiment, threads or processors(), capture, on_progress, warn, warm_up_s, policy
     )
     return simulation.run(output, force)
-
-
-def processors():
-    """Processors that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 class Simulation:
@@ -420,15 +408,10 @@ class Simulation:
         self._contacts.close(experiment.start_s + engine.clock_ps / PS_PER_S, folder.contacts)
         self._outages.close(engine.clock_ps, folder.outages)
         counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
-        miss_m = self._feed.longest_miss_m
-        if miss_m > WORST_MISS_M:
-            step_s = experiment.topology.step_s
-            self._warn(
-                f"ranges are taken as linear within a step of {step_s:g} s, which misses by up to "
-                f"{miss_m / 1e3:.1f} km; topology.step_s = {_good_step_s(step_s, miss_m):g} would keep it "
-                "below 1 km"
-            )
-        for sentence in missing_links(experiment, self._links.links, self._names):
+        for sentence in (
+            *self._feed.complaints(experiment.topology.step_s),
+            *missing_links(experiment, self._links.links, self._names),
+        ):
             self._warn(sentence)
         wall_s = self._wall_s
         hops = engine.packet_hops
@@ -472,7 +455,7 @@ class Simulation:
             engine={
                 "windows": engine.windows,
                 "packet_bytes_peak": engine.peak_packet_bytes,
-                "range_error_km": miss_m / 1e3,
+                "range_error_km": self._feed.longest_miss_m / 1e3,
             },
             memory=memory,
             satellites_left_out={
@@ -505,10 +488,3 @@ class Simulation:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def _good_step_s(step_s, miss_m):
-    """A step that misses ranges by less than WORST_MISS_M, in two digits: the miss grows with its square."""
-    longest_s = 0.95 * step_s * (WORST_MISS_M / miss_m) ** 0.5
-    digit = 10.0 ** (math.floor(math.log10(longest_s)) - 1)
-    return math.floor(longest_s / digit) * digit

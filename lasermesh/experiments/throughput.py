@@ -15,8 +15,8 @@ from lasermesh.experiments.ceiling import LP, MAX_FLOW, METHODS, NO_BOUND, Ceili
 from lasermesh.experiments.measuring import BUSY, measure
 from lasermesh.experiments.paths import check_instant
 from lasermesh.experiments.remembering import link_engine
-from lasermesh.experiments.running import processors
 from lasermesh.experiments.snapshots import SnapshotMaker
+from lasermesh.machine import processors
 from lasermesh.orbits import build_ephemeris
 from lasermesh.results import RunFolder, json_ready
 from lasermesh.results.throughput import NO_PATH, keep_throughput

@@ -1,10 +1,10 @@
 """Loop-free alternates: for every node and label, a link to take when the one in the table goes down."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 
+from lasermesh.machine import processors
 from lasermesh.routing import alternate_kernels
 from lasermesh.routing.snapshot import Snapshot, for_kernels
 from lasermesh.routing.table import ForwardingTable, entered_labels, follow_flows
@@ -71,7 +71,7 @@ def loop_free_alternates(snapshot: Snapshot, table: ForwardingTable) -> Alternat
         choice=table.link.transpose(1, 0, 2).copy(),
     )
     parallel = snapshot.n_links * n_labels >= LINKS_WORTH_TWO_WORKERS
-    n_workers = min(n_labels, 2 * (os.cpu_count() or 1)) if parallel else 1
+    n_workers = min(n_labels, 2 * processors()) if parallel else 1
     of_nodes = (n_workers, n_nodes)
     scratch = alternate_kernels.AlternateScratch(
         head=np.empty(of_nodes, np.uint32),

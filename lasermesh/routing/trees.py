@@ -1,10 +1,10 @@
 """Shortest-path trees from every node to the destinations in use."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 
+from lasermesh.machine import processors
 from lasermesh.routing import tree_kernels
 from lasermesh.routing.snapshot import Snapshot, for_kernels
 
@@ -62,7 +62,7 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False, with_delays: bool =
     tree_kernels.fill_links_by_receiver(*by_sender[:4], first_in, sender, delay_in_s, row_in)
     links = tree_kernels.TreeLinks(*by_sender, first_in.view(np.uint64), sender, delay_in_s, row_in)
     width_s, n_buckets = _bucket_sizes(delay_in_s[: first_in[-1]])
-    n_workers = min(n_labels, 2 * (os.cpu_count() or 1)) if _worth_two_workers(links, n_labels) else 1
+    n_workers = min(n_labels, 2 * processors()) if _worth_two_workers(links, n_labels) else 1
     memory = snapshot.memory
     if memory is not None and not by_hops and width_s > 0.0 and memory.has_room(n_nodes, n_labels):
         return Trees(*memory.trees(links, destinations, width_s, n_buckets, n_workers, with_delays))

@@ -200,7 +200,6 @@ def run_all(only, steps):
     """The report on all workloads."""
     return {
         "compile_s": compile_s(),
-        "seed": None,
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "versions": f"Python {platform.python_version()}, numba {version('numba')}, numpy {version('numpy')}",
         "command": "python bench/routing.py " + " ".join(sys.argv[1:]),
@@ -220,7 +219,7 @@ def main():
     if arguments.json:
         print(json.dumps(report))
         return
-    for key in ("machine", "versions", "command", "seed", "compile_s"):
+    for key in ("machine", "versions", "command", "compile_s"):
         print(f"{key}: {report[key]}")
     for workload in report["workloads"]:
         print(f"\n{workload['workload']}: {workload['sizes']}, {workload['share_repaired']:.1%} repaired")

@@ -19,7 +19,7 @@ _AHEAD_WITH_MEMORY_S = 60.0
 
 _SAME_MS = 1e-9  # paths whose delays differ by less are as long, but for the order of adding
 
-_TAKES_LOWEST_ID = ("shortest-delay", "fewest-hops", "ecmp", "k-shortest", "churn-averse")
+_TAKES_LOWEST_ID = ("shortest-delay", "fewest-hops", "ecmp", "k-shortest")
 _CHOOSES_BY = {
     "k-disjoint": "the delay of all its disjoint paths together",
     "churn-averse": "what it took before",

@@ -227,7 +227,11 @@ class Simulation:
         RunFolder.check(output, force)
         began = time.perf_counter()
         self._warm_up()
-        self._begin_step(0)  # before there is a folder, as the first table shows whether the run can fit
+        failure = None
+        try:
+            self._begin_step(0)  # before there is a folder: the first table shows whether the run can fit
+        except RunFailed as error:
+            failure = error
         self._began = time.perf_counter()
         self._compile_s = self._began - began
         observed = [*self._observation.tables, *(["next_hops"] if self._next_hops is not None else [])]
@@ -237,10 +241,11 @@ class Simulation:
                 comment = f"experiment {experiment.name}, seed {experiment.seed}"
                 self._capture.open(folder.capture_path, start, comment)
             with self._ctrl_c_noted():
-                failure = None
+                status = "failed"
                 try:
-                    self._simulate(folder)
-                    status = "complete" if self.engine.clock_ps >= self._end_ps else "interrupted"
+                    if failure is None:
+                        self._simulate(folder)
+                        status = "complete" if self.engine.clock_ps >= self._end_ps else "interrupted"
                 except Interrupted:  # while a policy was at work
                     status = "interrupted"
                 except (RunFailed, UserError) as error:  # the user's files may go wrong hours into a run

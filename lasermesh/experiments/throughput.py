@@ -286,6 +286,11 @@ class _Study:
         self._times_s = [experiment.start_s + k * step_s for k in steps.tolist()]
         usual = min(offering.FLOWS_PER_PAIR, max(1, offering.MOST_FLOWS // len(experiment.expanded_flows)))
         self._parts = parts = self._flows_per_pair or usual
+        if parts > 1 and parts * len(experiment.expanded_flows) > offering.MOST_FLOWS:
+            raise UserError(
+                f"{len(experiment.expanded_flows):,} pairs of {parts} flows each are more than "
+                f"{offering.MOST_FLOWS:,} flows; at most {usual} flows per pair"
+            )
         self._seen, table, self._routed, self._parts_differ = [], None, False, False
         for t_s in self._times_s:
             snapshot = self._snapshots.of(self._links.graph_at(t_s), table)

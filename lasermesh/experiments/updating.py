@@ -23,6 +23,9 @@ from lasermesh.routing.news_kernels import fill_arrivals
 from lasermesh.scenario.experiment import CENTRAL, INSTANT, Experiment
 from lasermesh.units import NEVER, PS_PER_S, SPEED_OF_LIGHT_M_PER_S, ps_from_s
 
+MOST_HOPS = 255
+"""The greatest `hop_limit` that packets can have."""
+
 
 @dataclass
 class Surroundings:
@@ -67,10 +70,7 @@ class Updating:
         self._table = None  # the last one, for policies that build on it
         self._labels = LabelKeeper()
         self._coverage = np.zeros(len(Coverage._fields), np.int64)  # of alternates, of all tables
-        self._start = (
-            0.0,
-            0,
-        )  # of the present step, since the topology's epoch and in ps since the run's start
+        self._start = 0.0, 0  # of the step: s since the topology's epoch, ps since the run's start
 
     def begin_step(self, start_s, start_ps, end_ps, is_due) -> list[PathChanges]:
         """Hand the engine the tables that nodes switch to from a step on; the paths that they make.
@@ -157,9 +157,10 @@ class Updating:
         too_long = np.flatnonzero(np.diff(routes.first) - 1 > around.engine.flows.hop_limit)
         if len(too_long):
             hops = int(np.diff(routes.first)[too_long].max()) - 1
+            remedy = f"; packets.hop_limit = {hops} would do" if hops <= MOST_HOPS else ""
             around.warn(
                 f"{policy} leads {len(too_long)} flows over more links than their packets may cross, up to "
-                f"{hops}: they are all dropped (hop_limit); packets.hop_limit = {min(hops, 255)} would do"
+                f"{hops}: they are all dropped (hop_limit){remedy}"
             )
 
     def _hand_over(self, table, snapshot, switch_ps, is_noted):
@@ -170,12 +171,7 @@ class Updating:
             if is_noted:
                 self._coverage += np.array(coverage(snapshot, table, alternates, engine.flow_hash))
             table = table._replace(backup=alternates.link)
-        is_by_destination = table.next_label is None and np.array_equal(
-            table.label_of_flow, snapshot.label_of_flow
-        )
-        in_use = () if is_by_destination else engine.labels_in_use()
-        kept, new = self._labels.keep(table, snapshot, is_by_destination, in_use)
-        new = None if kept is table else new
+        kept, new = self._labels.keep(table, snapshot, engine.labels_in_use)
         engine.install_table(kept.link, kept.label_of_flow, switch_ps, kept.next_label, kept.backup, new)
         if self._around.next_hops is not None:
             self._around.next_hops.learn(kept, snapshot.flow_to)

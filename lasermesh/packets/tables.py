@@ -76,18 +76,18 @@ class TableSlots:
 
         And of other labels where tables have no entry: a label that goes on may lead over further nodes.
         """
-        links, next_labels, backups = Layout.of(e).parts(e.tables)
-        for part in (links, next_labels, backups):
-            if part is not None:
-                part[:, :, labels] = NONE
         n_labels, n_choices = link.shape[1:]
-        missing = (links[:, :, :n_labels, 0] == NONE) & (link[:, :, 0] != NONE)
-        slot, node, label = np.nonzero(missing)
-        links[slot, node, label, :n_choices] = link[node, label]
-        if next_label is not None:
-            next_labels[slot, node, label] = next_label[node, label]
-        if backup is not None:
-            backups[slot, node, label] = backup[node, label]
+        for slot in self._used(e):
+            links, next_labels, backups = Layout.of(e).parts(e.tables[slot])
+            for part in (links, next_labels, backups):
+                if part is not None:
+                    part[:, labels] = NONE
+            node, label = np.nonzero((links[:, :n_labels, 0] == NONE) & (link[:, :, 0] != NONE))
+            links[node, label, :n_choices] = link[node, label]
+            if next_label is not None:
+                next_labels[node, label] = next_label[node, label]
+            if backup is not None:
+                backups[node, label] = backup[node, label]
 
     def labels_in_use(self, e):
         """Labels that flows enter with, or that packets can change to, by tables in use: int array."""

@@ -29,9 +29,10 @@ class LabelKeeper:
         self._table = None  # as handed out last
         self._in_use = np.zeros(0, np.int64)  # its labels, without those that are only kept
         self._last_used_s = np.zeros(0)  # by label
+        self._given_until_now = np.zeros(0, np.int64)  # labels in use by any table when the last one came
         self._lays_paths = False  # whether any table so far did
 
-    def keep(self, table: ForwardingTable, snapshot: Snapshot, is_by_destination: bool, in_use=()):
+    def keep(self, table: ForwardingTable, snapshot: Snapshot, labels_in_use=lambda: ()):
         """The same table under numbers that go on from the last one's.
 
         Parameters
@@ -40,18 +41,17 @@ class LabelKeeper:
             As `compute_table` returned it, with backups if packets may take them.
         snapshot : Snapshot
             What it was made for; not before the last one's.
-        is_by_destination : bool
-            Whether the labels are the places of the destinations, which are the same for a whole run.
-        in_use : int array, optional
-            Labels that nodes still give to packets, by whatever older table they have.
+        labels_in_use : function, optional
+            Gives the labels that nodes still give to packets, by whatever older table they have: int array.
 
         Returns
         -------
         table : ForwardingTable
-            Without entries that no packet comes to; with those of labels still on their way.
-        fresh : int64 array
+            As it is where labels are, and always were, the destinations as `snapshot.label_of_flow` has them.
+            Else without entries that no packet comes to; with those of labels still on their way.
+        fresh : int64 array or None
             Labels that were not in use until now. Their entries may be put into any table in force: no packet
-            carries them yet.
+            carries them yet. None where labels are destinations.
 
         Raises
         ------
@@ -59,15 +59,19 @@ class LabelKeeper:
             If the table would have more than MOST_ENTRIES.
         """
         t_s = snapshot.t_s
-        self._lays_paths |= not is_by_destination
+        table = _without_idle_changes(table)
+        self._lays_paths |= table.next_label is not None
+        self._lays_paths |= not np.array_equal(table.label_of_flow, snapshot.label_of_flow)
         if not self._lays_paths:
             self._table, self._in_use = table, np.arange(table.link.shape[1])
             self._last_used_s = np.full(len(self._in_use), t_s)
-            return table, np.zeros(0, np.int64)
+            return table, None
         before = self._table
-        self._last_used_s[self._in_use] = t_s
-        in_use = np.asarray(in_use, np.int64)
-        self._last_used_s[in_use[in_use < len(self._last_used_s)]] = t_s
+        in_use = np.asarray(labels_in_use(), np.int64)
+        # What was in use when the last table came may have been so until now.
+        for labels in (self._in_use, self._given_until_now, in_use):
+            self._last_used_s[labels[labels < len(self._last_used_s)]] = t_s
+        self._given_until_now = in_use
         reached = _reached(table, snapshot)
         labels = np.flatnonzero(reached.any(axis=0))  # others need no number
         numbers = np.full(table.link.shape[1], NONE, np.int64)
@@ -175,6 +179,16 @@ class LabelKeeper:
         if backup is not None and before.backup is not None:
             backup[:, old] = np.where(missing, before.backup[:, old], backup[:, old])
         return kept._replace(link=link, next_label=next_label, backup=backup)
+
+
+def _without_idle_changes(table):
+    """A table without changes of labels to themselves."""
+    if table.next_label is None:
+        return table
+    changes = table.next_label != NONE
+    changes &= table.next_label != np.arange(table.link.shape[1])
+    next_label = np.where(changes, table.next_label, NONE) if changes.any() else None
+    return table._replace(next_label=next_label)
 
 
 def _reached(table, snapshot):

@@ -161,7 +161,7 @@ def test_a_policy_that_raises_ends_with_code_1_and_keeps_what_came_before(run_co
     done = run_command("run", world(more='[routing]\npolicy = "mine.py:mine"\n'), "-o", "first")
     assert (done.code, done.out) == (1, "")
     assert 'routing policy "mine.py:mine" at t = 0 s raised an error: line 2: NameError' in done.err
-    assert not (tmp_path / "first").exists()
+    assert load(tmp_path / "first").status == "failed"
     done = run_command("run", world(more='[routing]\npolicy = "later.py:mine"\n'), "-o", "later")
     assert (done.code, done.out) == (1, "")
     assert "at t = 2 s raised an error: line 4: ZeroDivisionError" in done.err

@@ -54,7 +54,7 @@ def test_packets_on_their_way_keep_to_their_path_when_the_table_changes(tmp_path
 
 
 def test_without_numbers_that_go_on_they_would_be_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr(LabelKeeper, "keep", lambda keeper, table, *more: (table, ()))
+    monkeypatch.setattr(LabelKeeper, "keep", lambda keeper, table, *more: (table, None))
     flow = moved(tmp_path, AROUND, ACROSS).summary["flows"][0]
     assert flow["dropped"]["no_route"] == pytest.approx(0.02 * RATE, abs=2)
 

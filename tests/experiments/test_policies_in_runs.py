@@ -80,6 +80,15 @@ def test_a_policy_that_goes_wrong_is_named_with_step_and_pair_and_two_steps_are_
     assert kept.flows["delivered"][0].as_py() > 0
 
 
+def test_of_a_run_whose_first_table_is_wrong_the_folder_says_that_it_failed(world, tmp_path):
+    (tmp_path / "mine.py").write_text("def mine(snapshot):\n    return 1 / 0\n")
+    with pytest.raises(RunFailed, match="at t = 0 s raised an error"):
+        world(output=tmp_path / "run", more='[routing]\npolicy = "mine.py:mine"\n')
+    kept = load(tmp_path / "run")
+    assert (kept.status, kept.summary["simulated_s"]) == ("failed", 0.0)
+    assert kept.flows["sent"].to_pylist() == [0]
+
+
 def test_circles_of_a_policy_that_is_not_loop_free_are_run_and_told(world, tmp_path):
     wrong = "link[RIGHT], link[LEFT] = between(snapshot, RIGHT, LEFT), between(snapshot, LEFT, RIGHT)"
     text = GOES_WRONG.format(wrong=wrong, declared="@declare(loop_free=False)").replace("2.0", "0.0")

@@ -58,12 +58,6 @@ def test_a_policy_that_raises_in_the_third_step_leaves_two_steps(world, tmp_path
     assert kept.contacts.equals(whole.kept.contacts)
 
 
-def test_a_policy_that_raises_at_once_leaves_nothing(world, tmp_path):
-    with pytest.raises(RunFailed, match="at t = 0 s raised an error"):
-        world(output=tmp_path / "run", more=raising(tmp_path, 0.0))
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_that_cannot_fit_is_refused_and_leaves_what_was_there(world, tmp_path, monkeypatch):
     kept = world(output=tmp_path / "old").kept
     before = {name: (kept.path / name).read_bytes() for name in names_in(kept.path)}

@@ -52,14 +52,15 @@ def laid(mesh, paths, rng):
     return ForwardingTable(link, numbers[label_of_flow].astype(np.int32))
 
 
-def keep(keeper, mesh, table, ends, t_s, is_by_destination=False):
-    """What the keeper makes of a table for flows between these ends."""
+def keep(keeper, mesh, table, ends, t_s, labels=None, in_use=()):
+    """What the keeper makes of a table for flows between these ends, where `labels` are the destinations."""
     n_links = max(mesh.end) + 1
     ends_of_link = np.array([(NONE, mesh.end.get(link, NONE)) for link in range(n_links)], np.int32)
+    flow_from = np.array([start for start, _ in ends], np.int32)
     snapshot = SimpleNamespace(
-        t_s=t_s, ends_of_link=ends_of_link, flow_from=np.array([start for start, _ in ends], np.int32)
+        t_s=t_s, ends_of_link=ends_of_link, flow_from=flow_from, label_of_flow=np.array(labels)
     )
-    return keeper.keep(table, snapshot, is_by_destination)
+    return keeper.keep(table, snapshot, lambda: in_use)
 
 
 def walk(mesh, table, node, label, steps):
@@ -181,13 +182,42 @@ def test_a_policy_may_lay_paths_at_times_and_go_by_destinations_at_others(first_
             entries[node, 0, 0] = mesh.link[ends]
         tables.append(ForwardingTable(entries, np.array([[0]], np.int32)))
     keeper = LabelKeeper()
-    keep(keeper, mesh, tables[0], [(0, 3)], 0.0, first_by_destination)
-    kept, fresh = keep(keeper, mesh, tables[1], [(0, 3)], 0.1, not first_by_destination)
+    destinations, others = [[0]], [[7]]  # under which label 0 is the destination, and is not
+    order = (destinations, others) if first_by_destination else (others, destinations)
+    keep(keeper, mesh, tables[0], [(0, 3)], 0.0, order[0])
+    kept, fresh = keep(keeper, mesh, tables[1], [(0, 3)], 0.1, order[1])
     assert kept.label_of_flow.tolist() == [[1]] and fresh.tolist() == [1]
     assert walk(mesh, kept, 0, 0, 9)[0] == [0, 1, 3] and walk(mesh, kept, 0, 1, 9)[0] == [0, 2, 3]
 
 
 def test_labels_of_destinations_are_left_alone():
-    table = ForwardingTable(np.zeros((2, 1, 1), np.int32), np.zeros((1, 1), np.int32))
-    kept, fresh = LabelKeeper().keep(table, SimpleNamespace(t_s=0.0), is_by_destination=True)
-    assert kept is table and len(fresh) == 0
+    mesh = Mesh(np.random.default_rng(0))
+    link, labels = np.zeros((2, 1, 1), np.int32), np.zeros((1, 1), np.int32)
+    kept, fresh = keep(LabelKeeper(), mesh, ForwardingTable(link, labels), [(0, 1)], 0.0, labels)
+    assert kept.link is link and fresh is None
+    # A change of a label to itself is none.
+    kept, fresh = keep(
+        LabelKeeper(), mesh, ForwardingTable(link, labels, labels.repeat(2, axis=0)), [(0, 1)], 0.0, labels
+    )
+    assert kept.link is link and kept.next_label is None and fresh is None
+
+
+@pytest.mark.parametrize("in_use_until", [1, 2, 3])
+def test_a_label_that_some_table_still_gives_to_packets_is_not_given_to_others(in_use_until):
+    """Tables come every 5 s; nodes that are late send by the first one until shortly before one of them."""
+    rng = np.random.default_rng(2)
+    mesh = Mesh(rng)
+    ways = list(itertools.islice(networkx.shortest_simple_paths(mesh.graph, 0, 6), 4))
+    keeper = LabelKeeper()
+    first, _ = keep(keeper, mesh, laid(mesh, [[ways[0]]], rng), [(0, 6)], 0.0)
+    label = int(first.label_of_flow[0, 0])
+    for turn in range(1, 4):
+        in_use = [label] if turn <= in_use_until else []
+        table, fresh = keep(
+            keeper, mesh, laid(mesh, [[ways[turn]]], rng), [(0, 6)], 5.0 * turn, in_use=in_use
+        )
+        if turn <= in_use_until + 1:  # so late a packet may have set out a moment ago
+            assert label not in fresh
+            assert walk(mesh, table, 0, label, 99)[0] == ways[0]
+        else:
+            assert label in fresh

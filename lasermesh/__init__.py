@@ -18,6 +18,7 @@ _API = {
     "load": "lasermesh.results",
     "load_experiment": "lasermesh.scenario",
     "load_topology": "lasermesh.scenario",
+    "next_hop_changes": "lasermesh.experiments.forwarding",
     "path_changes": "lasermesh.experiments.path_changes",
     "paths": "lasermesh.experiments.paths",
     "run": "lasermesh.experiments.running",

@@ -11,7 +11,8 @@ from lasermesh.experiments.remembering import link_engine
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
 from lasermesh.results import NextHopChanges
-from lasermesh.routing import Policy, TableChanges, compute_table, load_policy, table_changes
+from lasermesh.routing import Policy, TableChanges, compute_table, table_changes
+from lasermesh.routing.policies import as_policy
 from lasermesh.units import NONE, PS_PER_S
 
 
@@ -143,7 +144,7 @@ def next_hop_changes(
         If the policy's table is wrong.
     """
     times_s = sample_times(start_s, duration_s, topology.step_s if step_s is None else step_s)
-    policy = load_policy(policy) if isinstance(policy, str) else policy
+    policy = as_policy(policy)
     to = np.unique([row_of(topology, name) for name in destinations]).astype(np.int32)
     if len(to) == 0:
         raise UserError("no destinations are given; next hops lead to one at least")

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from lasermesh.routing import ForwardingTable, Snapshot, trees_towards
+from lasermesh.scenario.experiment import MOST_HOPS
 from lasermesh.units import NONE
 
-MOST_HOPS = 255  # the greatest hop limit that a packet can have
 MOST_HASHES = 5040
 
 

@@ -12,9 +12,9 @@ from lasermesh.routing import (
     Snapshot,
     compute_table,
     follow_flows,
-    load_policy,
     options_of,
 )
+from lasermesh.routing.policies import as_policy
 from lasermesh.routing.table import Routes
 
 
@@ -55,7 +55,7 @@ class PathFinder:
     def __init__(
         self, topology, ephemeris, ends, policy: str | Policy, warn=lambda message: None, options=None
     ):
-        self.policy = load_policy(policy) if isinstance(policy, str) else policy
+        self.policy = as_policy(policy)
         self.ends = np.asarray(ends, dtype=np.int32).reshape(-1, 2)
         self.baselines = Baselines(ephemeris, self.ends)
         self._names = ephemeris.names

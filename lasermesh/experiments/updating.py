@@ -20,11 +20,8 @@ from lasermesh.routing import (
     loop_free_alternates,
 )
 from lasermesh.routing.news_kernels import fill_arrivals
-from lasermesh.scenario.experiment import CENTRAL, INSTANT, Experiment
+from lasermesh.scenario.experiment import CENTRAL, INSTANT, MOST_HOPS, Experiment
 from lasermesh.units import NEVER, PS_PER_S, SPEED_OF_LIGHT_M_PER_S, ps_from_s
-
-MOST_HOPS = 255
-"""The greatest `hop_limit` that packets can have."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from lasermesh.packets import state
 from lasermesh.packets.arrays import offsets_of
 from lasermesh.packets.state import NEVER
 from lasermesh.routing import Forwarding
+from lasermesh.routing.table import entered_labels
 from lasermesh.units import NONE
 
 
@@ -63,9 +64,7 @@ class TableSlots:
             next_labels[:, :n_labels] = next_label
         if backup is not None:
             backups[:, :n_labels] = backup
-        usable = np.maximum((label_of_flow != NONE).sum(axis=1), 1)
-        path = e.flows[:, state.S_CHOICE] % usable
-        e.label_of_flow[slot] = label_of_flow[np.arange(len(path)), path]
+        e.label_of_flow[slot] = entered_labels(label_of_flow, e.flows[:, state.S_CHOICE])
         switch = np.broadcast_to(np.asarray(switch_ps, np.int64), (n_nodes,)).copy()
         self._pending.append((self._installed, slot, switch))
         self._installed += 1

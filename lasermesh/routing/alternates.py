@@ -124,7 +124,7 @@ def coverage(snapshot: Snapshot, table: ForwardingTable, found: Alternates, flow
         flow_hash = np.zeros(snapshot.n_flows, np.int64)
     routes = follow_flows(snapshot, table, flow_hash)
     flow = np.repeat(np.arange(snapshot.n_flows), np.diff(routes.first))
-    labels = entered_labels(table, flow_hash)[flow]
+    labels = entered_labels(table.label_of_flow, flow_hash)[flow]
     if table.next_label is not None:  # each hop's label comes from the hop before
         for place in np.flatnonzero(flow[1:] == flow[:-1]):
             onward = table.next_label[routes.node[place], labels[place]]

@@ -249,10 +249,10 @@ def survey(table: ForwardingTable, snapshot: Snapshot, policy: str, complain) ->
     )
 
 
-def entered_labels(table: ForwardingTable, flow_hash) -> np.ndarray:
+def entered_labels(label_of_flow: np.ndarray, flow_hash) -> np.ndarray:
     """The label with which each flow enters, picked by its hash among those it has: int32 (n_flows,)."""
-    usable = np.maximum((table.label_of_flow != NONE).sum(axis=1), 1)
-    return table.label_of_flow[np.arange(len(usable)), flow_hash % usable]
+    usable = np.maximum((label_of_flow != NONE).sum(axis=1), 1)
+    return label_of_flow[np.arange(len(usable)), flow_hash % usable]
 
 
 def follow_flows(snapshot: Snapshot, table: ForwardingTable, flow_hash=None) -> Routes:
@@ -274,7 +274,7 @@ def follow_flows(snapshot: Snapshot, table: ForwardingTable, flow_hash=None) -> 
     )
     arguments = (
         table.link,
-        entered_labels(table, flow_hash),
+        entered_labels(table.label_of_flow, flow_hash),
         next_label,
         keeps_label,
         snapshot.ends_of_link,

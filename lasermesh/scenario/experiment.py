@@ -29,6 +29,7 @@ from lasermesh.scenario.queues import QueueKeys, QueueRule
 from lasermesh.scenario.topology import NODE, Topology
 
 PROCESSING = Number(0.0, 1.0, unit="s")
+MOST_HOPS = 255  # as a hop limit says it in one byte
 PACKET, TRAIN = "packet", "train"
 INSTANT, CENTRAL, LINK_STATE, PREDICTED = "instant", "central", "link-state", "predicted"
 MAKE_FIRST, BREAK_FIRST = "make-before-break", "break-before-make"
@@ -128,7 +129,7 @@ class Packets(QueueKeys):
     """Queues and handling of packets, for all links whose rule says nothing else."""
 
     framing_bytes: int = key(Integer(0, 65_535, unit="bytes"), 0, help="Added to each packet on a link.")
-    hop_limit: int = key(Integer(1, 255), 64, help="Most links a packet crosses.")
+    hop_limit: int = key(Integer(1, MOST_HOPS), 64, help="Most links a packet crosses.")
     on_link_down: str = key(
         Choice(("drop", "reroute")), "drop", help="What becomes of packets that wait when a link goes down."
     )

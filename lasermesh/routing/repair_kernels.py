@@ -23,7 +23,7 @@ import numpy as np
 
 from lasermesh.compiled import hot_kernel, parallel_kernel, part_kernel, prange
 from lasermesh.routing.lane_kernels import ALL_LANES, FURTHEST_S, LANES, compare_lanes
-from lasermesh.routing.tree_kernels import TreeScratch, comes_first, grow_tree_by_buckets, rise, sink
+from lasermesh.routing.tree_kernels import comes_first, grow_tree_by_buckets, rise, scratch_of_worker, sink
 from lasermesh.units import NONE
 
 GONE = 0
@@ -359,17 +359,7 @@ def update_trees_of_worker(
     delay_s,
 ):
     """The trees of a worker's share of the blocks; scratch has one row per worker."""
-    mine = TreeScratch(
-        scratch.next_row[worker],
-        scratch.hops[worker],
-        scratch.settled[worker],
-        scratch.bucket[worker],
-        scratch.entry_node[worker],
-        scratch.entry_next[worker],
-        scratch.heap_key_s[worker],
-        scratch.heap_place[worker],
-        scratch.order[worker],
-    )
+    mine = scratch_of_worker(scratch, worker)
     mine_too = RepairScratch(
         repair.noted[worker], repair.unsorted[worker], repair.guess_s[worker], repair.delay_s[worker]
     )

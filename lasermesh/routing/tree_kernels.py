@@ -332,12 +332,10 @@ def fill_tree(links, destination, label, by_hops, width_s, scratch, next_link, d
         next_link[node, label] = NONE if row == NONE else links.link[row]
 
 
-@hot_kernel
-def fill_trees_of_worker(
-    links, destinations, by_hops, width_s, scratch, worker, n_workers, next_link, delay_s
-):
-    """The trees of every `n_workers`-th destination from `worker` on; scratch has one row per worker."""
-    mine = TreeScratch(
+@inline_kernel
+def scratch_of_worker(scratch, worker):
+    """One worker's row of the work space of all."""
+    return TreeScratch(
         scratch.next_row[worker],
         scratch.hops[worker],
         scratch.settled[worker],
@@ -348,6 +346,14 @@ def fill_trees_of_worker(
         scratch.heap_place[worker],
         scratch.order[worker],
     )
+
+
+@hot_kernel
+def fill_trees_of_worker(
+    links, destinations, by_hops, width_s, scratch, worker, n_workers, next_link, delay_s
+):
+    """The trees of every `n_workers`-th destination from `worker` on; scratch has one row per worker."""
+    mine = scratch_of_worker(scratch, worker)
     for label in range(worker, len(destinations), n_workers):
         fill_tree(links, destinations[label], label, by_hops, width_s, mine, next_link, delay_s[label])
 

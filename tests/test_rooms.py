@@ -16,7 +16,7 @@ ROOMS = [
     {"contacts"},
     {"routing"},
     {"traffic"},
-    {"packets"},
+    {"workloads", "packets"},
     {"results"},
     {"capture", "views"},
     {"experiments"},
@@ -46,7 +46,7 @@ KERNELS_MAY_ALSO_IMPORT = {
     "lasermesh.routing.lane_kernels": {"llvmlite", "numba.core"},
 }
 
-ROOMS_OF_DOMAIN = {"orbits", "contacts", "routing", "traffic", "packets"}
+ROOMS_OF_DOMAIN = {"orbits", "contacts", "routing", "traffic", "workloads", "packets"}
 ONLY_AT_THE_EDGES = {"print", "open", "input"}
 
 

@@ -15,6 +15,7 @@ from lasermesh.contacts.intervals import light_times_s
 from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import memory
 from lasermesh.experiments.applications import application_entries, flow_list
+from lasermesh.experiments.compiling import EngineCompilation
 from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
@@ -139,6 +140,7 @@ class Simulation:
         warm_up_s=None,
         policy=None,
     ):
+        self._compilation = EngineCompilation()  # goes on while the rest is built
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
@@ -263,13 +265,14 @@ class Simulation:
 
     def _warm_up(self):
         """Have all kernels compiled or loaded before the clock runs."""
-        warm_up()
         graph = self._links.graph_at(self.experiment.start_s)
         self._links.ranges_at(graph.link[:1], self.experiment.start_s)
         node = np.zeros(1, np.int32)
         snapshot = SnapshotMaker(self.experiment.topology, self._ephemeris, node, node + 1).of(graph)
         follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
         warm_up_outages()
+        self._compilation.wait()
+        warm_up()
 
     # -- the steps ------------------------------------------------------------------------------------
 

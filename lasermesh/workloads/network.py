@@ -62,7 +62,8 @@ class Network(Protocol):
 
     def on_acknowledged(self, transfer, action):
         """Have `action(transfer)` called when the sender knows that everything has arrived: it may forget
-        then."""
+        then.
+        """
 
     def withdraw(self, transfer) -> bool:
         """Take a transfer back of which nothing has been sent; False if something has."""
@@ -95,4 +96,5 @@ class Network(Protocol):
 
     def on_news(self, action):
         """Have `action()` called whenever new tables are in force or links have changed: to look for a
-        route again."""
+        route again.
+        """

@@ -219,20 +219,28 @@ class Explainer:
         else:
             radio = rule.rule == "ground" and (rule.rate_gbps is not None or rule.up_gbps is not None)
             ends = (first, second), (second, first)
-            terminals = [NONE if radio else self._likely_terminal(node, other) for node, other in ends]
+            terminals = [NONE if radio else self._likely_terminal(rule, node, other) for node, other in ends]
             limit_m = math.inf if rule.max_range_km is None else rule.max_range_km * 1000.0
         types = tuple(int(self._setting.terminals.type[each]) if each >= 0 else 0 for each in terminals)
         for each in types:
             limit_m = min(limit_m, float(self._setting.habits[each, kernels.REACH]))
         return limit_m, terminals, types
 
-    def _likely_terminal(self, node, other):
+    def _rows_for(self, rule, node):
+        """Rows of the terminals of a node that a rule may take."""
+        rows = range(*self._setting.terminals.first[node : node + 2])
+        if rule.rule == "guest" and not self._is_member(node, rule.hosts):
+            return list(rows)
+        barred = self._setting.barred([node], rule.terminals)
+        return [row for row in rows if row not in barred]
+
+    def _likely_terminal(self, rule, node, other):
         """The terminal of a node that would serve another, or that is nearest to it; NONE if it has none.
 
         Best is a free one that can point there, then a busy one that could, then any that is free.
         """
         terminals = self._setting.terminals
-        rows = range(terminals.first[node], terminals.first[node + 1])
+        rows = self._rows_for(rule, node)
         able = [row for row in rows if self._can_point(row, node, other)]
         free = [row for row in rows if terminals.pair[row] < 0]
         for choice in ([row for row in able if row in free], able, free, rows):
@@ -371,8 +379,7 @@ class Explainer:
                 and (terminal < 0 or self._setting.terminals.pair[terminal] >= 0)
                 and (rule.rule != "ground" or (rule.rate_gbps is None and rule.up_gbps is None))
             ):
-                rows = slice(*self._setting.terminals.first[node : node + 2])
-                any_free = (self._setting.terminals.pair[rows] < 0).any()
+                any_free = (self._setting.terminals.pair[self._rows_for(rule, node)] < 0).any()
                 which = "that can look there " if any_free else ""
                 return f"terminals: none of {self._names[node]} {which}is free"
         if rule.rule == "ground":

@@ -45,6 +45,7 @@ class GuestRule:
             for b in types["host"]
             if b or rule.rate_gbps is not None or setting.types[a - 1].rate_gbps is not None
         }
+        self.barred = setting.barred(self._hosts, rule.terminals)
         habits = setting.habits[sorted(types["client"] | types["host"])]
         slowest_s = (math.pi / habits[:, SLEW] + habits[:, NINETY_FIFTH]).max()
         self.lead_s = float(slowest_s) + 2.0 * topology.step_s
@@ -52,6 +53,10 @@ class GuestRule:
 
     def decide(self, t_s, sky):
         """Attach clients at an instant: rows of the new pairs, and of pairs given up (never any)."""
+        with self._setting.without(self.barred):
+            return self._decide(t_s, sky)
+
+    def _decide(self, t_s, sky):
         held = self._held(t_s)
         rows = []
         for client in self._clients.tolist():

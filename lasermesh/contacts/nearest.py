@@ -45,9 +45,14 @@ class NearestRule:
         ladders = [setting.ladder(self._rule, a, b) for a in types for b in types]
         self._limit_m = max([limit_m for _, limit_m in ladders], default=0.0)
         self._position_m = np.full((n_nodes, 3), np.nan)
+        self.barred = setting.barred(self._nodes, self._rule.terminals)
 
     def decide(self, t_s, sky):
         """Link free terminals at an instant: rows of the new pairs, and of pairs given up (never any)."""
+        with self._setting.without(self.barred):
+            return self._decide(t_s, sky)
+
+    def _decide(self, t_s, sky):
         fill_states(sky, t_s, self._nodes, self._position_m)
         nodes, beyond_m, rows = self._nodes, -1.0, []
         while beyond_m < self._limit_m:

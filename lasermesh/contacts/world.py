@@ -1,5 +1,6 @@
 """The limits of terminals and sites as arrays that the kernels read."""
 
+import contextlib
 import math
 from typing import NamedTuple
 
@@ -19,6 +20,10 @@ NORMAL_95 = 1.6448536269514722
 
 _SHARE_DRAW = 2
 """What the generator of shares is seeded with, beside the topology's seed, the group and the use."""
+
+
+_HIDDEN = 0
+"""What `Terminals.pair` says of a terminal that a rule may not take, while it chooses: any row will do."""
 
 
 class Site(NamedTuple):
@@ -170,6 +175,27 @@ class Setting:
             np.full((n_terminals, 3), np.nan),
             limited,
         )
+
+    def barred(self, nodes, names):
+        """Terminals of some nodes that are of none of the types named: int64 rows; none without names."""
+        if not names:
+            return np.empty(0, dtype=np.int64)
+        allowed = [self.type_row(kind) for kind in self.types if kind.name in names]
+        terminals = self.terminals
+        rows = [np.arange(terminals.first[node], terminals.first[node + 1]) for node in nodes]
+        rows = np.concatenate([np.empty(0, dtype=np.int64), *rows])
+        return rows[~np.isin(terminals.type[rows], allowed)]
+
+    @contextlib.contextmanager
+    def without(self, barred):
+        """Have those of some terminals that are free pass for taken, while a rule chooses."""
+        pair = self.terminals.pair
+        hidden = barred[pair[barred] == NONE]
+        pair[hidden] = _HIDDEN
+        try:
+            yield
+        finally:
+            pair[hidden] = NONE
 
     def rest(self):
         """Free all terminals; those that have a mount point along it."""

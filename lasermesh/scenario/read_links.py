@@ -104,6 +104,7 @@ def _warn_of_idle_rate(values, group, place):
 
 def _check_nearest(values, place, satellites, names):
     groups = _choose(values, "satellites", place, satellites, names, _lacks_positions)
+    _check_types(values, groups, place)
     for group in groups:
         if not group.terminals:
             place.at("satellites").report(
@@ -117,6 +118,7 @@ def _check_nearest(values, place, satellites, names):
 def _check_guest(values, place, satellites, names):
     clients = _choose(values, "clients", place, satellites, names, _lacks_positions)
     hosts = _choose(values, "hosts", place, satellites, names, _lacks_positions)
+    _check_types(values, hosts, place)
     both = {group.name for group in clients} & {group.name for group in hosts}
     for name in sorted(both):
         place.at("hosts").report(f"{shown(name)} stands among the clients too", name)
@@ -138,6 +140,20 @@ def _check_guest(values, place, satellites, names):
                 )
     for group in clients + hosts:
         _warn_of_idle_rate(values, group, place)
+
+
+def _check_types(values, groups, place):
+    """Types of terminals that a rule takes are those of its satellites."""
+    types = values["terminals"]
+    if types is BAD or not groups:
+        return
+    there = sorted({use.type.name for group in groups for use in group.terminals})
+    for index, name in enumerate(types):
+        if name not in there:
+            of_groups = ", ".join(shown(group.name) for group in groups)
+            found = ", ".join(shown(each) for each in there) or "none"
+            here = place.at("terminals") if len(types) == 1 else place.at("terminals", index)
+            here.report(f"no terminal of {of_groups} is of type {shown(name)}; there are {found}", name)
 
 
 def _one_gives_rate(client, host):

@@ -17,6 +17,7 @@ from lasermesh.scenario.fields import (
     Moment,
     Name,
     Number,
+    OneOrMore,
     Row,
     Table,
     Tables,
@@ -334,6 +335,12 @@ class LinkRule(QueueKeys):
         only=(GUEST,),
         required_with=(GUEST,),
         help="Satellites that they attach to, a group or a list of them.",
+    )
+    terminals: tuple[str, ...] = key(
+        OneOrMore(Text("the name of a terminal type")),
+        (),
+        only=(NEAREST, GUEST),
+        help="Types of terminals that the rule takes, those of hosts for guests; absent: all.",
     )
     choose: str | None = key(
         Choice(("all", "nearest", "highest", "random", "longest-remaining")),

@@ -364,6 +364,20 @@ def test_a_rule_gets_what_those_before_it_have_left(contacts_of):
     assert set(contacts_of(world, tracks, 5.0)) == {(1, 2), (2, 1)}
 
 
+@pytest.mark.parametrize(("taken", "pair"), [("head", (0, 1)), ("laser", None)])
+def test_rules_leave_terminals_of_other_types_alone(contacts_of, taken, pair):
+    laser, head = terminal("laser"), terminal("head")
+    groups = [
+        satellites("c", types=[head], name="c"),
+        satellites("h", "i", types=[laser, head], name="h"),
+    ]
+    tracks = [HOVERING, track((0.0, 200.0, 0.0)), track((0.0, 250.0, 0.0))]
+    guests = {"clients": ("c",), "hosts": ("h",), "choose": "nearest", "terminals": (taken,)}
+    world = topology(groups, [rule("nearest", "h", terminals=("laser",)), rule("guest", **guests)])
+    found = set(contacts_of(world, tracks, 5.0))
+    assert found == {(1, 2), (2, 1)} | ({pair, pair[::-1]} if pair else set())
+
+
 @pytest.mark.parametrize(("count", "decided_s"), [(1, 120.0), (2, 111.0)])
 def test_a_guest_with_a_terminal_to_spare_makes_the_next_link_before_one_breaks(
     contacts_of, count, decided_s

@@ -233,7 +233,8 @@ def nearest_world(seed, step_s=2.0):
     both = uses(first, count=2) + uses(second, share=0.6)
     groups = [swarm("low", rng, 7, both), eccentric("odd", rng, 3, both), high("high", rng, 2, uses(second))]
     every = ("low", "odd", "high")
-    links = [rule("nearest", *every, max_range_km=None if seed % 2 else 9000.0, rate_gbps=7.0)]
+    of_types = {"terminals": ("second",)} if seed % 2 else {}
+    links = [rule("nearest", *every, max_range_km=None if seed % 2 else 9000.0, rate_gbps=7.0, **of_types)]
     return topology(groups, links, seed=seed, step_s=step_s)
 
 
@@ -241,12 +242,15 @@ def guest_world(seed, choose):
     """Clients of one and two terminals on hosts, some of which have a limit."""
     rng = np.random.default_rng([3, seed])
     kind = random_terminal("kind", rng, mounts=seed % 2 == 0)
-    hosts = swarm("host", rng, 7, uses(kind, count=2))
+    other = [terminal("other", acquisition_s=4.0)] if seed % 2 else []
+    hosts = swarm("host", rng, 7, uses(*other, kind, count=2))
     groups = [hosts, swarm("one", rng, 2, uses(kind)), swarm("two", rng, 3, uses(kind, count=3))]
     if seed % 3 == 0:
         groups.append(swarm("free", rng, 2))
     everyone = tuple(group.name for group in groups if group.name not in ("one", "two"))
     clients = {"clients": ("one", "two"), "hosts": everyone, "choose": choose, "rate_gbps": 3.0}
+    if other:
+        clients["terminals"] = ("kind",)
     links = [rule("guest", **clients, links_per_client=int(rng.integers(1, 3)), max_range_km=6000.0)]
     return topology(groups, links, seed=seed, step_s=float(rng.choice([1.0, 5.0])))
 

@@ -321,11 +321,19 @@ class _World:
         now = local_direction(self.sky.at(t_s), terminal.node, other)
         return math.degrees(angle_rad(np.array(before), now)) / terminal.type.slew_deg_per_s
 
-    def _free_terminal(self, node, other, t_s):
+    def _takes(self, rule, terminal):
+        """Whether a rule may take a terminal: those named, which a guest rule says of its hosts."""
+        if not rule.terminals or (rule.rule == "guest" and terminal.node in self._rows(rule.clients)):
+            return True
+        return terminal.type.name in rule.terminals
+
+    def _free_terminal(self, index, node, other, t_s):
         """(found, terminal): the lowest free one that can serve a link to `other`; None: needs none."""
         if self.terminals[node] is None:
             return True, None
         for terminal in self.terminals[node]:
+            if not self._takes(self.topology.links[index], terminal):
+                continue
             ends = self.conditions.of_end(node, terminal.type, other)
             if not terminal.busy and all(condition.holds(t_s) for condition in ends.values()):
                 return True, terminal
@@ -336,7 +344,9 @@ class _World:
         if not all(c.holds(t_s) for c in self.conditions.of_pair(index, first, second).values()):
             return None
         found, terminals = zip(
-            self._free_terminal(first, second, t_s), self._free_terminal(second, first, t_s), strict=True
+            self._free_terminal(index, first, second, t_s),
+            self._free_terminal(index, second, first, t_s),
+            strict=True,
         )
         return terminals if all(found) else None
 

@@ -23,6 +23,16 @@ def test_nearest_is_about_all_that_have_positions(tmp_path):
     assert (rule.satellites, rule.choose) == (("w",), None)
 
 
+def test_rules_may_name_the_types_of_terminals_that_they_take(tmp_path):
+    text = MINI + ONE_GROUP + USE + NEAREST
+    assert rule_of(tmp_path, text).terminals == ()
+    assert rule_of(tmp_path, text + 'terminals = "mini"\n').terminals == ("mini",)
+    hosts = HOSTS + USE
+    assert rule_of(tmp_path, MINI + ONE_GROUP + USE + hosts + GUEST + 'terminals = ["mini"]\n').terminals == (
+        "mini",
+    )
+
+
 def test_guests_choose_the_nearest_unless_they_say_otherwise(tmp_path):
     rule = rule_of(tmp_path, MINI + ONE_GROUP + USE + HOSTS + GUEST)
     assert (rule.clients, rule.hosts, rule.choose, rule.links_per_client) == (("w",), ("h",), "nearest", 1)
@@ -64,6 +74,14 @@ def test_ground_rules_have_choices_and_limits(tmp_path):
         (
             MINI.replace("rate_gbps", "max_range_km") + ONE_GROUP + USE + NEAREST,
             'links[0].rate_gbps: missing; the terminals of "w" do not give it',
+        ),
+        (
+            MINI + ONE_GROUP + USE + NEAREST + 'terminals = "maxi"\n',
+            'links[0].terminals: no terminal of "w" is of type "maxi"; there are "mini"',
+        ),
+        (
+            MINI + ONE_GROUP + USE + HOSTS + GUEST + 'terminals = "mini"\n',
+            'links[0].terminals: no terminal of "h" is of type "mini"; there are none',
         ),
         (
             MINI + ONE_GROUP + USE + BARE + NEAREST + 'satellites = ["w", "bare"]\n',

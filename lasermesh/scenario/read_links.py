@@ -145,7 +145,11 @@ def _check_guest(values, place, satellites, names):
 def _check_types(values, groups, place):
     """Types of terminals that a rule takes are those of its satellites."""
     types = values["terminals"]
-    if types is BAD or not groups:
+    if types is BAD:
+        return
+    if isinstance(types, str):
+        types = values["terminals"] = (types,)
+    if not groups:
         return
     there = sorted({use.type.name for group in groups for use in group.terminals})
     for index, name in enumerate(types):

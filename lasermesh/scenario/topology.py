@@ -17,7 +17,6 @@ from lasermesh.scenario.fields import (
     Moment,
     Name,
     Number,
-    OneOrMore,
     Row,
     Table,
     Tables,
@@ -35,6 +34,7 @@ ELEVATION = Number(low=-90.0, high=90.0, unit="deg")
 NODE = Text("the name of a node in quotes")
 GROUPS = Either((Text("the name of a group in quotes"), ListOf(Text("the name of a group"), distinct=True)))
 FILE = Text("a file name in quotes")
+TERMINAL_TYPE = Text("the name of a type of terminals in quotes")
 
 MASK = Either(
     (
@@ -337,7 +337,7 @@ class LinkRule(QueueKeys):
         help="Satellites that they attach to, a group or a list of them.",
     )
     terminals: tuple[str, ...] = key(
-        OneOrMore(Text("the name of a terminal type")),
+        Either((TERMINAL_TYPE, ListOf(TERMINAL_TYPE, distinct=True))),
         (),
         only=(NEAREST, GUEST),
         help="Types of terminals that the rule takes, those of hosts for guests; absent: all.",

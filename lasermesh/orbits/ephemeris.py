@@ -60,7 +60,7 @@ class Ephemeris:
     def __init__(self, topology):
         self.names = tuple(topology.node_names)
         self.n_nodes = len(self.names)
-        self.n_satellites = sum(group.size for group in topology.satellites)
+        self.n_satellites = topology.n_satellites
         self.is_ground = np.arange(self.n_nodes) >= self.n_satellites
         self.has_position = np.ones(self.n_nodes, dtype=bool)
         self.failures: list[Failure] = []

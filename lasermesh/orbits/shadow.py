@@ -56,7 +56,7 @@ def illumination(position_m, sun_m):
     return lit
 
 
-def eclipse_fraction(ephemeris, row, t_s) -> OrbitLight:
+def eclipse_fraction(ephemeris, row, t_s, round_earth_m=None) -> OrbitLight:
     """How much of the orbit that begins at an instant a satellite spends in the light and in the shadow.
 
     Parameters
@@ -66,6 +66,9 @@ def eclipse_fraction(ephemeris, row, t_s) -> OrbitLight:
         Of a satellite; that of a formation stands for its leader.
     t_s : float
         Seconds since the topology's epoch.
+    round_earth_m : float, optional
+        Radius of a sphere instead of the ellipsoid, as formulas have it: its poles are up to 21 km higher
+        than the Earth's, which makes the short eclipses of dawn-dusk orbits longer.
 
     Raises
     ------
@@ -75,17 +78,39 @@ def eclipse_fraction(ephemeris, row, t_s) -> OrbitLight:
     record = ephemeris.record_of(row)
     period_s = 2.0 * math.pi / mean_motion_rad_per_s(record)
     times_s = t_s + np.linspace(0.0, period_s, _SAMPLES + 1)
-    position_m = _track(record, ephemeris.clock, times_s)
-    if np.isnan(position_m).any():
+    above, half_sun = limb_angles(record, ephemeris.clock, times_s, round_earth_m)
+    if np.isnan(above).any():
         raise ValueError(
             f'satellite "{ephemeris.names[row]}" has no position in the orbit from t = {t_s:g} s'
         )
-    sun_m = sun_position(ephemeris.clock.day, ephemeris.clock.fraction(times_s))
-    above, half_sun = np.empty((2, len(times_s)))
-    fill_limb_angles(position_m, sun_m, *_ELLIPSOID, above, half_sun)
     umbra, hidden = _share_below(above + half_sun), _share_below(above)
     sunlit = 1.0 - _share_below(above - half_sun)
     return OrbitLight(sunlit, 1.0 - sunlit - umbra, umbra, hidden, period_s)
+
+
+def limb_angles(record, clock, times_s, round_earth_m=None):
+    """The Sun as one satellite sees it at many instants.
+
+    Parameters
+    ----------
+    record : Satrec
+    clock : Clock
+    times_s : float64 array, shape (n,)
+        Seconds since the topology's epoch.
+    round_earth_m : float, optional
+        As for `eclipse_fraction`.
+
+    Returns
+    -------
+    above_rad, half_sun_rad : float64 arrays, shape (n,)
+        The Sun's centre above the Earth's limb, negative where it is hidden, and half the Sun's width; the
+        first is nan where SGP4 refuses the satellite.
+    """
+    sun_m = sun_position(clock.day, clock.fraction(times_s))
+    above, half_sun = np.empty((2, len(times_s)))
+    earth = _ELLIPSOID if round_earth_m is None else (float(round_earth_m), 1.0, SUN_RADIUS_M)
+    fill_limb_angles(_track(record, clock, times_s), sun_m, *earth, above, half_sun)
+    return above, half_sun
 
 
 def _share_below(values):

@@ -1,5 +1,6 @@
 """Who can see whom: line of sight, link rules, the link graph of each step, contact plans."""
 
+from lasermesh.contacts.coverage import Coverage, coverage
 from lasermesh.contacts.engine import LinkEngine
 from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkStep, LinkTable
 from lasermesh.contacts.grid import grid_links_of_nodes
@@ -12,6 +13,7 @@ __all__ = [
     "GSL",
     "ISL",
     "ContactPlan",
+    "Coverage",
     "Holding",
     "LinkEngine",
     "LinkGraph",
@@ -20,6 +22,7 @@ __all__ = [
     "OpenContacts",
     "clears_earth",
     "contact_plan",
+    "coverage",
     "grid_links_of_nodes",
     "iterate_contacts",
 ]

@@ -154,6 +154,11 @@ class LinkEngine:
         self._go_to(t_s)
         return Explainer(self, self._topology, t_s).candidates(row)
 
+    @property
+    def guests(self):
+        """The rules by which guests attach, in the order of the file (`GuestRule`)."""
+        return [rule for rule in self._choosing if isinstance(rule, GuestRule)]
+
     # -- time -------------------------------------------------------------------------------------------
 
     def _make_rules(self):

@@ -6,7 +6,7 @@ import numpy as np
 
 from lasermesh.contacts.graph import ISL
 from lasermesh.contacts.ground import satellites_of
-from lasermesh.contacts.pairs_kernels import EXPECTED_END, FIRST, NINETY_FIFTH, OUTLASTS, SLEW
+from lasermesh.contacts.pairs_kernels import EXPECTED_END, FIRST, NINETY_FIFTH, OUTLASTS, RULE, SLEW
 from lasermesh.contacts.prediction import predict_ends
 from lasermesh.contacts.window_kernels import fill_candidates
 from lasermesh.random_kernels import GUEST, draw_unit
@@ -71,6 +71,31 @@ class GuestRule:
                 lasting += not self._expires(row, t_s)
         return np.array(rows, dtype=np.int64), np.empty(0, dtype=np.int64)
 
+    def hosts_in_reach(self, t_s, sky):
+        """Hosts with a terminal for guests that each client could reach, int64 (n_clients,).
+
+        Terminals count that are free or taken by guests at the instant at which the links stand; range and
+        grazing altitude at `t_s`.
+        """
+        hosts = self._hosts[self._has_terminal()]
+        limit_m = min(self._limit_m, max(max_range_m for _, max_range_m in self._ladders.values()))
+        range_m, unused = np.empty(len(hosts)), np.empty((2, len(hosts)), dtype=np.int64)
+        found = np.empty(len(self._clients), dtype=np.int64)
+        for i, client in enumerate(self._clients.tolist()):
+            self._fill_candidates(t_s, sky, client, hosts, False, limit_m, range_m, *unused)
+            found[i] = (range_m >= 0.0).sum()
+        return found
+
+    def _has_terminal(self):
+        """Whether each host has a terminal that no other rule has taken."""
+        terminals = self._setting.terminals
+        pair = terminals.pair
+        ours = pair < 0
+        ours[~ours] = self._table.pairs.what[pair[~ours], RULE] == self.index
+        counted = np.concatenate(([0], np.cumsum(ours)))
+        spare = counted[terminals.first[self._hosts + 1]] > counted[terminals.first[self._hosts]]
+        return spare | ~terminals.limited[self._hosts]
+
     def _held(self, t_s):
         """Client of each pair held, and whether the pair will end soon."""
         rows = self._table.rows_of(self.index)
@@ -96,22 +121,7 @@ class GuestRule:
         n = len(self._hosts)
         range_m = np.empty(n)
         mine, theirs = np.empty((2, n), dtype=np.int64)
-        setting = self._setting
-        fill_candidates(
-            sky,
-            self._table.world,
-            setting.terminals,
-            setting.habits,
-            t_s,
-            client,
-            NONE,
-            True,
-            self._hosts,
-            self._limit_m,
-            range_m,
-            mine,
-            theirs,
-        )
+        self._fill_candidates(t_s, sky, client, self._hosts, True, self._limit_m, range_m, mine, theirs)
         possible = np.flatnonzero(range_m >= 0.0)
         if not len(possible):
             return None
@@ -122,6 +132,25 @@ class GuestRule:
         ladder, max_range_m = self._ladders[int(types[0][0]), int(types[1][0])]
         return int(
             self._table.add(first, second, terminals, types, self.index, ISL, NONE, ladder, max_range_m)[0]
+        )
+
+    def _fill_candidates(self, t_s, sky, client, hosts, uses_terminals, limit_m, range_m, mine, theirs):
+        """Which of some hosts a client could be linked with, as `fill_candidates` says it."""
+        setting = self._setting
+        fill_candidates(
+            sky,
+            self._table.world,
+            setting.terminals,
+            setting.habits,
+            t_s,
+            client,
+            NONE,
+            uses_terminals,
+            hosts,
+            limit_m,
+            range_m,
+            mine,
+            theirs,
         )
 
     def _best(self, t_s, client, choice, possible, range_m, mine, theirs):

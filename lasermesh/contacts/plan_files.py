@@ -42,7 +42,7 @@ def nodes_of(topology):
 
 def write_csv(path, plan, nodes, warn=None):
     """Write a `ContactPlan` as CSV with a header, one row for each contact; nothing is rounded."""
-    with _whole_file(path) as out:
+    with whole_file(path) as out:
         out.write(",".join(plan_fields()) + "\n")
         for rows in _row_chunks(plan, nodes):
             text = io.StringIO()
@@ -53,7 +53,7 @@ def write_csv(path, plan, nodes, warn=None):
 def write_json(path, plan, nodes, warn=None, more=None):
     """Write a `ContactPlan` as a JSON object, its `contacts` after the keys of `more`; nothing is rounded."""
     names = plan_fields()
-    with _whole_file(path) as out:
+    with whole_file(path) as out:
         head = json.dumps(more or {}, ensure_ascii=False, allow_nan=False)[1:-1]
         out.write("{" + head + (", " if head else "") + '"contacts": [')
         separator = "\n"
@@ -73,7 +73,7 @@ def write_parquet(path, plan, nodes, warn=None):
     columns = [names.take(pa.array(plan.from_node)), names.take(pa.array(plan.to_node))]
     columns += [pa.array(KIND_NAMES).take(pa.array(plan.kind)), *(pa.array(column) for column in plan[3:6])]
     columns += [pa.array(plan.owlt_s, from_pandas=True), pa.array(plan.open_start), pa.array(plan.open_stop)]
-    with _whole_file(path, binary=True) as out:
+    with whole_file(path, binary=True) as out:
         pq.write_table(pa.Table.from_arrays(columns, names=list(plan_fields())), out)
 
 
@@ -103,7 +103,7 @@ def write_ion(path, plan, nodes, warn=None, fractions=False):
         for a, b, start_s, stop_s, t in _ranges(plan, owlt_s)
     ]
     lines.sort()
-    with _whole_file(path) as out:
+    with whole_file(path) as out:
         out.write(f"# Contact plan: bytes/s and light seconds; +0 is {_utc(nodes.epoch)}\n")
         for row in np.unique(np.concatenate([plan.from_node, plan.to_node])).tolist():
             out.write(f"# node {numbers[row]}: {nodes.names[row]}\n")
@@ -117,7 +117,7 @@ def write_hdtn(path, plan, nodes, warn=None):
     owlt_s = rounding.light_times(plan.owlt_s)
     if warn is not None and plan.size and plan.start_s.min() < 0.0:
         warn(f"{int((plan.start_s < 0.0).sum())} contacts start before 0, the router's start")
-    with _whole_file(path) as out:
+    with whole_file(path) as out:
         out.write('{"contacts": [')
         rows = zip(_listed(plan, nodes, plan.rate_bps), owlt_s.tolist(), strict=True)
         for index, ((start_s, stop_s, a, b, rate_bps), light_s) in enumerate(rows):
@@ -140,7 +140,7 @@ def write_asabr(path, plan, nodes, warn=None, fractions=False):
     owlt_s = rounding.light_times(plan.owlt_s)
     rows = np.unique(np.concatenate([plan.from_node, plan.to_node]))
     order = np.argsort(plan.start_s, kind="stable")
-    with _whole_file(path) as out:
+    with whole_file(path) as out:
         out.write(f"# Contact plan: bytes/s and seconds; 0 is {_utc(nodes.epoch)}\n")
         renamed = 0
         for number, row in enumerate(rows.tolist()):
@@ -242,7 +242,7 @@ def _utc(epoch):
 
 
 @contextlib.contextmanager
-def _whole_file(path, binary=False):
+def whole_file(path, binary=False):
     """A file to write to, which takes the place of `path` once all is written; None is standard output.
 
     It is written beside `path` under another name and then renamed; if anything goes wrong on the way, it is

@@ -14,7 +14,9 @@ from lasermesh.contacts.conditions_kernels import (
 )
 from lasermesh.contacts.window_kernels import fill_ranges_between
 
-_CACHE_BYTES = 128 * 2**20
+# Guests look six hours ahead, which for five thousand satellites is 400 MB of intervals; made anew at each
+# look, they would take most of the time.
+_CACHE_BYTES = 512 * 2**20
 _KEPT_AT_LEAST = 2
 
 

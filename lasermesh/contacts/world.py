@@ -13,10 +13,7 @@ from lasermesh.contacts.pairs_kernels import Ladders, Terminals
 from lasermesh.contacts.sight import raised_ellipsoid
 from lasermesh.errors import UserError
 from lasermesh.orbits.sites import up_vector
-from lasermesh.units import NONE, bps_from_gbps
-
-NORMAL_95 = 1.6448536269514722
-"""The value below which 95 % of a standard normal distribution lie."""
+from lasermesh.units import NONE, NORMAL_95, bps_from_gbps
 
 _SHARE_DRAW = 2
 """What the generator of shares is seeded with, beside the topology's seed, the group and the use."""

@@ -19,6 +19,12 @@ FAULT = np.uint64(10)
 BIT_ERROR = np.uint64(11)
 SERVICE = np.uint64(12)
 WAY_POINT = np.uint64(13)
+SCENE = np.uint64(14)
+SCENE_PHASE = np.uint64(15)
+JOB_TIME = np.uint64(16)
+REQUEST = np.uint64(20)
+CONTEXT_TOKENS = np.uint64(21)
+OUTPUT_TOKENS = np.uint64(22)
 
 # Coefficients of AS 241 from the highest power down.
 _AS241_A = (

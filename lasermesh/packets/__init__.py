@@ -2,6 +2,7 @@
 
 from lasermesh.packets.causes import CAUSES
 from lasermesh.packets.counters import FlowCounters, LinkCounters
-from lasermesh.packets.engine import PacketEngine, Step, warm_up
+from lasermesh.packets.engine import PacketEngine, Step
+from lasermesh.packets.warming import warm_up
 
 __all__ = ["CAUSES", "FlowCounters", "LinkCounters", "PacketEngine", "Step", "warm_up"]

@@ -91,7 +91,8 @@ def keep(e, worker, node, position):
     for column in range(4):
         e.packets[to, column] = e.packets[position, column]
     if e.control[O_TRAINS]:
-        e.tails[to] = e.tails[position]
+        for column in range(2):
+            e.tails[to, column] = e.tails[position, column]
     e.nodes[node, N_KEPT_LAST] = to
     e.nodes[node, N_KEPT_COUNT] = n + 1
 

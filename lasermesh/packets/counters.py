@@ -80,7 +80,7 @@ def read_flow_counters(e):
         bytes_sent=e.flows[:, state.S_BYTES_SENT].copy(),
         delivered=e.flows[:, state.K_DELIVERED].copy(),
         bytes_delivered=e.flows[:, state.K_BYTES].copy(),
-        dropped=e.dropped.reshape(len(e.workers), -1, N_CAUSES).sum(axis=0),
+        dropped=read_drops(e, len(e.flows)),
         latency_min_ps=np.where(none, 0, e.flows[:, state.K_LATENCY_MIN]),
         latency_max_ps=np.where(none, 0, e.flows[:, state.K_LATENCY_MAX]),
         latency_sum_ps=[int(h) * HIGH_WORD + int(w) for h, w in zip(high, low, strict=True)],
@@ -95,6 +95,11 @@ def read_flow_counters(e):
         done_ps=e.flows[:, state.A_DONE].copy(),
         complete_ps=e.flows[:, state.K_COMPLETE].copy(),
     )
+
+
+def read_drops(e, n_flows):
+    """Packets that the first flows have lost, by cause, summed over workers."""
+    return e.dropped.reshape(len(e.workers), -1, N_CAUSES)[:, :n_flows].sum(axis=0)
 
 
 def read_pool_counters(e):

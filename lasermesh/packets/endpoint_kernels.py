@@ -4,7 +4,7 @@ import numpy as np
 
 from lasermesh.compiled import inline_kernel
 from lasermesh.packets.latency_bins import FIRST_KEY, N_BINS, SHIFT
-from lasermesh.packets.link_kernels import add_tap, is_traced, packets_of, size_of
+from lasermesh.packets.link_kernels import add_tap, is_traced, note_end, packets_of, size_of
 from lasermesh.packets.merge_kernels import merge
 from lasermesh.packets.service_kernels import (
     E_CREATED,
@@ -19,6 +19,7 @@ from lasermesh.packets.service_kernels import (
 from lasermesh.packets.state import (
     C_ROWS,
     CE_BIT,
+    DELIVERED,
     F_JITTER_PS,
     HOP_SHIFT,
     K_BYTES,
@@ -37,6 +38,7 @@ from lasermesh.packets.state import (
     O_SERVED,
     O_TRACE,
     O_TRAINS,
+    O_WATCHED,
     P_CREATED,
     P_IDENT,
     P_WORD,
@@ -52,6 +54,8 @@ from lasermesh.packets.state import (
     S_STEP_WHOLE,
     SEQUENCE_BITS,
     SEQUENCE_MASK,
+    TAIL_CREATED,
+    TAIL_TIME,
     TAP_DELIVERED,
     V_ARRIVED,
     V_ARRIVED_SEGMENTS,
@@ -66,7 +70,7 @@ from lasermesh.packets.transfer_kernels import (
     I_TIME,
     receive_segment,
 )
-from lasermesh.traffic.kinds import ACK, BULK
+from lasermesh.traffic.kinds import ACK, BULK, SCRIPT
 from lasermesh.units import NONE
 
 HIGH_WORD = 2**61
@@ -178,17 +182,24 @@ def deliver_all(e, worker, node):
         flow = ident >> SEQUENCE_BITS
         latency = now - created
         tail = ZERO
+        ended = now
         if e.control[O_TRAINS]:
-            tail = e.tails[position]
+            tail = e.tails[position, TAIL_TIME]
+            ended = tail
             if tail >= e.control[O_END]:
                 continue
             latency = tail - created
             last = packets_of(word) - 1
             if last > 0:  # until the last packet of the train was created
-                rest = last * e.flows[flow, S_STEP_REST] // e.flows[flow, S_RATE]
-                latency -= last * e.flows[flow, S_STEP_WHOLE] + rest
+                if e.flows[flow, S_KIND] == SCRIPT:
+                    latency = tail - e.tails[position, TAIL_CREATED]
+                else:
+                    rest = last * e.flows[flow, S_STEP_REST] // e.flows[flow, S_RATE]
+                    latency -= last * e.flows[flow, S_STEP_WHOLE] + rest
         deliver(e.flows, e.flow_floats, e.histogram, latency, ident, word)
         if e.flows[flow, S_REPLY] != NONE:
             answer(e, worker, base, now, created, ident, word)
         if e.control[O_TRACE] or is_traced(e.control, e.flows, ident):
             add_tap(e.workers, e.taps, worker, now, TAP_DELIVERED, node, created, ident, word, tail)
+        if e.control[O_WATCHED]:
+            note_end(e.flows, e.workers, e.taps, worker, node, ended, DELIVERED, created, ident, word)

@@ -9,17 +9,25 @@ from lasermesh.compiled import COMPILED
 from lasermesh.errors import RunFailed
 from lasermesh.packets import state, tap_records
 from lasermesh.packets.arrays import aligned, grown, offsets_of
-from lasermesh.packets.counters import LinkDrain, read_flow_counters, read_pool_counters, sent_packets
-from lasermesh.packets.domains import LONG_ENOUGH_PS, form_domains
+from lasermesh.packets.counters import (
+    LinkDrain,
+    read_drops,
+    read_flow_counters,
+    read_pool_counters,
+    sent_packets,
+)
+from lasermesh.packets.domains import LONG_ENOUGH_PS, deal, form_domains
+from lasermesh.packets.ends import EndLog
 from lasermesh.packets.pool import CHUNK_BYTES, ChunkPool
 from lasermesh.packets.pool_kernels import collect_chunks, spread_chunks
 from lasermesh.packets.queues import LinkQueues, with_lists
+from lasermesh.packets.scripts import Scripts, checked_entries
 from lasermesh.packets.setup import first_state, with_wider_batches
 from lasermesh.packets.state import NEVER, NO_RING
 from lasermesh.packets.tables import TableSlots, forwarding_of
-from lasermesh.packets.window_kernels import advance
-from lasermesh.traffic.flows import flows_from_rows
-from lasermesh.units import NONE, PS_PER_S
+from lasermesh.packets.window_kernels import advance, wake_node
+from lasermesh.traffic.kinds import SCRIPT
+from lasermesh.units import NONE
 
 FIRST_CHUNKS = 4096
 FIRST_TAPS = 64
@@ -29,6 +37,8 @@ MOST_TAPS = 1 << 15  # of one worker, unless a single window makes more
 # Below this much work a window, a packet that goes on counted twice, one worker is faster than several that
 # wait for each other.
 LITTLE_WORK_PER_WINDOW = 200
+# Calls of `advance` may be of a window or two; dealing work costs as much as hundreds of idle windows.
+WINDOWS_TO_MEASURE = 16
 # Running out of chunks once in so many windows costs nothing that matters.
 SELDOM_WINDOWS = 8
 
@@ -73,6 +83,8 @@ class PacketEngine:
     framing_bytes : int
     trace : bool
         Tap every delivery and drop (see `drain_taps`).
+    trains : bool
+        Scripts may be given trains (`set_script`); of flows that make trains themselves it is known.
     processing_ps : int64 array, shape (n_nodes,), optional
         From the arrival of a packet's last bit until the node looks at it; 0 if absent.
     memory_limit_bytes : int, optional
@@ -93,6 +105,7 @@ class PacketEngine:
         alternate_after_ps=None,
         framing_bytes=0,
         trace=False,
+        trains=False,
         processing_ps=None,
         memory_limit_bytes=None,
         longest_window_ps=None,
@@ -111,12 +124,16 @@ class PacketEngine:
         self._domain_share = domain_share
         self._processing_ps = np.zeros(n_nodes, np.int64) if processing_ps is None else processing_ps
         self._longest_processing_ps = int(self._processing_ps.max(initial=0))
-        trains = bool((flows.train > 1).any())
+        trains = trains or bool((flows.train > 1).any())
+        self._watched = bool(flows.watched.any())
         self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes, trains)
         self._flows_by_source = np.argsort(flows.source, kind="stable")
         self._drain = LinkDrain()
         self._slots = TableSlots()
+        self._scripts = Scripts(flows)
+        self._ends = EndLog()
         self._active_workers = self.threads
+        self._measured = 0, 0  # windows, and packets handled, when work was last dealt by what there was
         self._worker_list = 0  # where the list of the workers' domains begins
         self._pool = None
         options = {
@@ -126,7 +143,8 @@ class PacketEngine:
             state.O_FRAMING: framing_bytes,
             state.O_TRACE: trace,
             state.O_TRACED_FLOWS: (flows.traced != 0).any(),
-            state.O_TAPPED: trace or (flows.traced != 0).any(),
+            state.O_TAPPED: int(trace or (flows.traced != 0).any()) + self._watched,
+            state.O_WATCHED: self._watched,
             state.O_TRAINS: trains,
             state.O_END: self.end_ps,
             state.O_BATCH: BATCH,
@@ -168,7 +186,8 @@ class PacketEngine:
         ).view(np.int64)
         lists, x[:, state.X_LIST] = with_lists(e.queues, queues)
         self._e = e._replace(queues=lists)
-        e.control[state.O_TAPPED] |= bool(x[:, state.X_TAPS].any())
+        if x[:, state.X_TAPS].any():
+            e.control[state.O_TAPPED] = 1 + self._watched
         always = e.control[state.O_TRAINS] or e.control[state.O_TRACED_FLOWS]
         marks = (queues.mark_packets != NEVER) | (queues.mark_bytes != NEVER)
         x[:, state.X_SPECIAL] = always | (x[:, state.X_TAPS] != 0) | queues.are_listed | marks
@@ -202,6 +221,61 @@ class PacketEngine:
         if new_labels is not None:
             self._slots.complete(self._e, link, next_label, backup, new_labels)
 
+    def set_script(self, flow, time_ps, size_bytes, packets=None, tail_ps=None):
+        """Replace all entries of a script that have not been sent yet.
+
+        Sequence numbers go on from `sent_packets_of`, packets of trains counted one by one.
+
+        Parameters
+        ----------
+        flow : int
+            A flow of kind `kinds.SCRIPT`.
+        time_ps : int64 array, shape (n,)
+            When each entry is made, ascending, not before `clock_ps`.
+        size_bytes : int or int64 array, shape (n,)
+            Of each packet.
+        packets : int or int64 array, shape (n,), optional
+            Packets of each entry: more than one are a train (packet model, rule 8). Absent: 1.
+        tail_ps : int64 array, shape (n,), optional
+            When the last packet of each train is made; of single packets it does not matter.
+
+        Raises
+        ------
+        ValueError
+            If an entry is out of range or comes before the clock, the flow is no script, trains are not
+            allowed (see the class), or a window is unfinished.
+        """
+        e = self._e
+        rows = checked_entries(time_ps, size_bytes, packets, tail_ps)
+        if e.flows[flow, state.S_KIND] != SCRIPT:
+            raise ValueError(f"flow {flow} is no script")
+        if self.unfinished:
+            raise ValueError("a window is unfinished: drain the taps and advance")
+        if len(rows) and rows[0, state.M_TIME] < self.clock_ps:
+            raise ValueError(
+                f"{rows[0, state.M_TIME]} ps is before the clock, which is at {self.clock_ps} ps"
+            )
+        if not e.control[state.O_TRAINS] and (rows[:, state.M_COUNT] > 1).any():
+            raise ValueError("this engine knows no trains; PacketEngine(..., trains=True) does")
+        self._e = self._scripts.replace(e, flow, rows)
+        following, node = int(e.flows[flow, state.S_NEXT]), int(self.flows.source[flow])
+        wake_node(e.nodes, e.domains, e.workers, e.lists, self._active_workers, node, following)
+
+    def set_stop(self, flow, sequence):
+        """Say which ends of watched flows matter: those of entries with any packet numbered so or later.
+
+        `advance` returns behind each of them. At first all matter; with `NEVER` none does.
+
+        Parameters
+        ----------
+        flow, sequence : int or int64 array
+        """
+        self._e.flows[flow, state.K_STOP] = sequence
+
+    def sent_packets_of(self, flows):
+        """Packets that flows have sent so far, those of trains counted one by one: the next one's number."""
+        return self._e.flows[flows, state.S_SEQUENCE]
+
     @property
     def flow_hash(self):
         """What picks among paths and choices, by flow: int64 (n_flows,)."""
@@ -229,8 +303,9 @@ class PacketEngine:
         )
         e.control[state.C_LOOKAHEAD] = max(1, min(domains.lookahead_ps, self._longest_window_ps))
         changes = self._changes_of(step)
-        held = np.flatnonzero(e.links[: self.n_links, state.X_TAIL] != NO_RING)
-        links = np.unique(np.concatenate([step.links, held, step.change_link]))
+        is_used = e.links[: self.n_links, state.X_TAIL] != NO_RING
+        is_used[step.links] = is_used[step.change_link] = True
+        links = np.flatnonzero(is_used)
         sender, receiver = self.link_from[links], e.links[links, state.X_TO]
         # What ranges of nodes and domains name, one list behind the other.
         lists = [
@@ -277,7 +352,7 @@ class PacketEngine:
             wakes=np.zeros(2 * self.threads * len(rows), np.int64),
         )
         # Work moves little from step to step: until it is measured, the number of streams stands for it.
-        self._deal(np.bincount(domains.of_node, weights=streams))
+        deal(self._e, self._active_workers, self._worker_list, np.bincount(domains.of_node, weights=streams))
 
     def forwarding(self):
         """What packets will meet in the step that was begun (`routing.Forwarding`); ask before `advance`."""
@@ -289,6 +364,8 @@ class PacketEngine:
         """Run windows until `until_ps` (within the step) or `most_windows` of them; True once there.
 
         With links tapped or `trace`, drain the taps after every call: it also returns when they are many.
+        With watched flows, drain the ends after every call: it also returns behind each that matters (see
+        `set_stop`), at the end of the window, at most `longest_window_ps` later.
 
         Raises
         ------
@@ -300,10 +377,13 @@ class PacketEngine:
         short_at = -SELDOM_WINDOWS
         while True:
             windows = int(self._e.control[state.C_WINDOWS])
-            handled = int(self._e.workers[:, state.V_HANDLED].sum())
             status = self._advance_once(until, last - windows)
             if status == state.DONE:
                 break
+            if self._watched and tap_records.is_short(self._e, MOST_TAPS):
+                self._ends.take(self._e)
+                if tap_records.has_room(self._e):
+                    self._e.workers[:, state.V_NEEDED_TAPS] = 0
             if tap_records.want_draining(self._e, MOST_TAPS, self._all_tapped_before_ps):
                 self._e.workers[:, state.V_NEEDED_TAPS] = 0
                 return False
@@ -312,13 +392,8 @@ class PacketEngine:
             self._make_room(grow=now - short_at < SELDOM_WINDOWS)
             short_at = now
         self._note_peak()
-        windows = int(self._e.control[state.C_WINDOWS]) - windows
-        handled = int(self._e.workers[:, state.V_HANDLED].sum()) - handled
-        if self.threads > 1 and windows > 0:
-            few = handled < windows * LITTLE_WORK_PER_WINDOW
-            self._active_workers = 1 if few else self.threads
-            self._deal(self._e.domains[:, state.D_WORK])
-            self._e.domains[:, state.D_WORK] = 0
+        if self.threads > 1:
+            self._deal_anew()
         return int(self._e.control[state.C_WINDOW_START]) >= until
 
     @property
@@ -338,6 +413,10 @@ class PacketEngine:
         """What came of each flow so far."""
         return read_flow_counters(self._e)
 
+    def dropped_packets(self, n_flows):
+        """Packets that the first flows have lost so far: int64 array, shape (n_flows, N_CAUSES)."""
+        return read_drops(self._e, n_flows)
+
     def pool_counters(self):
         """What came of requests at each service pool so far."""
         return read_pool_counters(self._e)
@@ -355,10 +434,20 @@ class PacketEngine:
         that is not finished, and of the longest processing before the clock, as an arrival is recorded when
         its node looks at it. With `rest` the latter come too, for a run that is left here.
         """
+        if self._watched:
+            self._ends.take(self._e)
         before_ps = self._all_tapped_before_ps
         if not self.unfinished and (rest or self.clock_ps >= self.end_ps):
             before_ps = NEVER
         return tap_records.drain(self._e, before_ps)
+
+    def drain_ends(self):
+        """Deliveries and drops of watched flows before the clock that were not drained yet: `ends.Ends`.
+
+        What each drain gives comes after what those before it gave. Of a train that was delivered the time is
+        that of its last packet.
+        """
+        return self._ends.drain(self._e, self.clock_ps)
 
     @property
     def _all_tapped_before_ps(self):
@@ -428,18 +517,18 @@ class PacketEngine:
         nodes[:, state.N_CHANGE], nodes[:, state.N_CHANGE_END] = offsets[:-1], offsets[1:]
         return np.ascontiguousarray(np.stack([time, kind, subject, rate], axis=1)[rows].astype(np.int64))
 
-    def _deal(self, work):
-        """Give workers domains that follow one another, about equal work each: neighbours share a cache."""
-        n_workers = self._active_workers
-        behind = np.cumsum(np.asarray(work, np.float64) + 1e-3)
-        middle = behind - 0.5 * (np.asarray(work) + 1e-3)
-        worker = np.minimum((middle * (n_workers / behind[-1])).astype(np.int64), n_workers - 1)
-        offsets = self._worker_list + offsets_of(n_workers, worker)
-        self._e.lists[self._worker_list :] = np.arange(len(behind))
-        self._e.domains[:, state.D_PLACE] = np.arange(self._worker_list, self._worker_list + len(behind))
-        self._e.workers[:n_workers, state.V_DOMAIN] = offsets[:-1]
-        self._e.workers[:n_workers, state.V_DOMAIN_END] = offsets[1:]
-        self._e.workers[:n_workers, state.V_DOMAIN_ACTIVE] = offsets[1:]
+    def _deal_anew(self):
+        """Choose how many workers there are, and which domains they have, by the work since this was done."""
+        now = self.windows, int(self._e.workers[:, state.V_HANDLED].sum())
+        windows, handled = now[0] - self._measured[0], now[1] - self._measured[1]
+        if windows < WINDOWS_TO_MEASURE:
+            return
+        self._measured = now
+        before = self._active_workers
+        self._active_workers = 1 if handled < windows * LITTLE_WORK_PER_WINDOW else self.threads
+        if max(before, self._active_workers) > 1:
+            deal(self._e, self._active_workers, self._worker_list, self._e.domains[:, state.D_WORK])
+            self._e.domains[:, state.D_WORK] = 0
 
     def _advance_once(self, until, most_windows):
         e, n = self._e, self._active_workers
@@ -479,26 +568,3 @@ class PacketEngine:
         rows[:, state.V_NEEDED_ROWS] = 0
         rows[:, state.V_NEEDED_CHUNKS] = 0
         rows[:, state.V_NEEDED_TAPS] = 0
-
-
-def warm_up():
-    """Have every kernel of the engine compiled or loaded, by sending one packet over one link."""
-    flow = {
-        "source": 0,
-        "destination": 1,
-        "kind": "poisson",
-        "rate_bps": PS_PER_S,
-        "sizes": ((1000, 1),),
-        "start_ps": 0,
-        "stop_ps": NEVER,
-        "phase_ps": 0,
-        "hop_limit": 1,
-        "traffic_class": 0,
-    }
-    engine = PacketEngine(2, flows_from_rows([flow]), end_ps=PS_PER_S // 1000)
-    engine.add_links([0], [1], 1, 1000)
-    engine.install_table(np.zeros((2, 1, 1), np.int32), np.zeros((1, 1), np.int32), 0)
-    up, nothing = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    rate = np.full(1, PS_PER_S)
-    engine.begin_step(Step(0, 2, up, nothing, nothing, nothing, up, nothing + state.CHANGE_START, rate))
-    engine.advance(2)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from lasermesh.compiled import inline_kernel
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.state import (
     C_STEP_END,
     C_STEP_START,
@@ -17,11 +17,13 @@ from lasermesh.packets.state import (
     CHUNK_MASK,
     COUNT_MASK,
     COUNT_SHIFT,
+    K_STOP,
     NO_RING,
     O_FRAMING,
     O_TAPPED,
     O_TRACE,
     O_TRACED_FLOWS,
+    O_WATCHED,
     P_CREATED,
     P_IDENT,
     P_TIME,
@@ -29,6 +31,7 @@ from lasermesh.packets.state import (
     R_POSITION,
     S_TRACED,
     SEQUENCE_BITS,
+    SEQUENCE_MASK,
     SIZE_MASK,
     SIZE_SHIFT,
     T_CREATED,
@@ -39,11 +42,15 @@ from lasermesh.packets.state import (
     T_TIME,
     T_WORD,
     TAP_DROPPED,
+    TAP_ENDED,
+    TRACED,
     V_FREE_CHUNK,
     V_FREE_COUNT,
     V_NEEDED_TAPS,
+    V_STOP_AT,
     V_TAPS,
     V_TAPS_END,
+    WATCHED,
     X_DELAY_END,
     X_DELAY_START,
     X_PS_PER_BYTE,
@@ -182,8 +189,9 @@ def add_tap(workers, taps, worker, time_ps, kind, place, created, ident, word, t
 
 @inline_kernel
 def lacks_taps(e, worker, rows):
-    """Whether there is no room for so many records, which is then asked for."""
-    if e.control[O_TAPPED] == 0 or e.workers[worker, V_TAPS] + rows <= e.workers[worker, V_TAPS_END]:
+    """Whether there is no room for the records of so many events, which is then asked for."""
+    rows *= e.control[O_TAPPED]
+    if e.workers[worker, V_TAPS] + rows <= e.workers[worker, V_TAPS_END]:
         return False
     e.workers[worker, V_NEEDED_TAPS] = rows
     return True
@@ -192,7 +200,18 @@ def lacks_taps(e, worker, rows):
 @inline_kernel
 def is_traced(control, flows, ident):
     """Whether a packet's flow is recorded wherever it goes."""
-    return control[O_TRACED_FLOWS] != 0 and flows[ident >> SEQUENCE_BITS, S_TRACED] != 0
+    return control[O_TRACED_FLOWS] != 0 and flows[ident >> SEQUENCE_BITS, S_TRACED] & TRACED != 0
+
+
+@part_kernel
+def note_end(flows, workers, taps, worker, node, time_ps, cause, created, ident, word):
+    """Record where an entry has ended if its flow is watched; the caller has made sure of room."""
+    flow = ident >> SEQUENCE_BITS
+    if flows[flow, S_TRACED] & WATCHED == 0:
+        return
+    add_tap(workers, taps, worker, time_ps, TAP_ENDED + cause, node, created, ident, word, ZERO)
+    if (ident & SEQUENCE_MASK) + packets_of(word) > flows[flow, K_STOP]:
+        workers[worker, V_STOP_AT] = min(workers[worker, V_STOP_AT], time_ps)
 
 
 @inline_kernel
@@ -201,6 +220,8 @@ def drop(e, worker, node, now, cause, created, ident, word):
     e.dropped[worker * len(e.flows) + (ident >> SEQUENCE_BITS), cause] += packets_of(word)
     if e.control[O_TRACE] or is_traced(e.control, e.flows, ident):
         add_tap(e.workers, e.taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, ZERO)
+    if e.control[O_WATCHED]:
+        note_end(e.flows, e.workers, e.taps, worker, node, now, np.int64(cause), created, ident, word)
 
 
 @inline_kernel

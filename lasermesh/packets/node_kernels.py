@@ -31,6 +31,7 @@ from lasermesh.packets.state import (
     N_KEPT_COUNT,
     N_KEPT_TIME,
     N_POOLS,
+    N_SOURCES,
     NEVER,
     O_BATCH,
     O_NODE,
@@ -43,6 +44,8 @@ from lasermesh.packets.state import (
     S_KIND,
     S_NEXT,
     SHORT,
+    TAIL_CREATED,
+    TAIL_TIME,
     V_FOUND,
     V_FREE_COUNT,
     V_HANDLED,
@@ -88,6 +91,8 @@ def lacks_rows(e, worker, rows):
 @inline_kernel
 def shorten_for_own(e, node, limit):
     """An earlier limit, if the node's own flows are to send more until `limit` than a batch takes well."""
+    if e.nodes[node, N_SOURCES] >= limit:
+        return limit
     expected = 0.0
     first = NEVER
     for row in range(e.nodes[node, N_FLOW], e.nodes[node, N_FLOW_END]):
@@ -210,9 +215,13 @@ def serve_special(e, worker, node, link, rows, first, end, horizon, take):
         created = e.packets[position, P_CREATED]
         ident = e.packets[position, P_IDENT]
         word = e.packets[position, P_WORD]
-        tail = e.tails[position] if e.control[O_TRAINS] else ZERO
+        tail = ZERO
+        tail_created = ZERO
+        if e.control[O_TRAINS]:
+            tail = e.tails[position, TAIL_TIME]
+            tail_created = e.tails[position, TAIL_CREATED]
         settle_any(e, worker, node, link, now, take, HAS_ROOM)
-        offer(e, worker, node, link, now, horizon, head, created, ident, word, tail)
+        offer(e, worker, node, link, now, horizon, head, created, ident, word, tail, tail_created)
 
 
 @inline_kernel

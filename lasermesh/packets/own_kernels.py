@@ -15,7 +15,7 @@ from lasermesh.packets.service_kernels import (
     next_reply_ps,
     remove_first_entry,
 )
-from lasermesh.packets.source_kernels import gather_train, next_size, pass_own
+from lasermesh.packets.source_kernels import gather_train, next_size, pass_own, scripted_train
 from lasermesh.packets.state import (
     C_ROWS,
     COUNT_SHIFT,
@@ -23,6 +23,8 @@ from lasermesh.packets.state import (
     N_DOWN,
     N_FLOW,
     N_FLOW_END,
+    N_POOLS,
+    N_SOURCES,
     N_TABLE,
     NEVER,
     O_END,
@@ -42,9 +44,12 @@ from lasermesh.packets.state import (
     SEQUENCE_BITS,
     SHORT,
     SIZE_SHIFT,
+    TAIL_CREATED,
+    TAIL_TIME,
     V_FREE_CHUNK,
     V_HANDLED,
     V_HEAP,
+    V_INBOX,
     V_NEEDED_CHUNKS,
     V_OWN,
     V_OWN_COUNT,
@@ -61,7 +66,7 @@ from lasermesh.packets.transfer_kernels import (
     segment_to_send,
     send_segment,
 )
-from lasermesh.traffic.kinds import ACK, BULK, REPLY
+from lasermesh.traffic.kinds import ACK, BULK, REPLY, SCRIPT
 from lasermesh.units import NONE
 
 
@@ -103,6 +108,10 @@ def count_answer(flows, flow, size):
 def make_own(e, worker, node, limit):
     """Write the own packets of a node before `limit`; SHORT if there is no room, to be called again."""
     workers = e.workers
+    # Where thousands of flows end, as many of reports may begin, of which few have anything to send.
+    if e.nodes[node, N_SOURCES] >= limit and workers[worker, V_INBOX] == 0 and e.nodes[node, N_POOLS] == 0:
+        workers[worker, V_SOURCES] = e.nodes[node, N_SOURCES]
+        return DONE
     top = workers[worker, V_HEAP]
     base = worker * e.control[C_ROWS]
     slot = e.nodes[node, N_TABLE]
@@ -144,6 +153,8 @@ def make_own(e, worker, node, limit):
             ident |= e.flows[flow, S_SEQUENCE]
             if e.flows[flow, S_TRAIN] > 1:
                 count, tail = gather_train(e.flows, flow, now)
+            elif kind == SCRIPT and e.control[O_TRAINS]:
+                count, tail = scripted_train(e.flows, e.mixes, flow)
             pass_own(e.flows, e.flow_floats, e.mixes, seed, flow, size, (count >> COUNT_SHIFT) + 1)
             time = e.flows[flow, S_NEXT]
         elif kind == BULK:
@@ -201,7 +212,8 @@ def make_own(e, worker, node, limit):
             workers[worker, V_OWN_COUNT] = m + 1
             put_packet(e.packets, position, now, created, ident, word | label)
             if e.control[O_TRAINS]:
-                e.tails[position] = tail
+                e.tails[position, TAIL_TIME] = tail
+                e.tails[position, TAIL_CREATED] = tail
         if time < limit:
             e.heap[top, 0] = time
             e.heap[top, 1] = following_flow
@@ -213,4 +225,5 @@ def make_own(e, worker, node, limit):
         if n > 0:
             sift_down(e.heap, top, n)
     workers[worker, V_SOURCES] = later
+    e.nodes[node, N_SOURCES] = later
     return DONE

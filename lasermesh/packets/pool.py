@@ -24,7 +24,7 @@ class ChunkPool:
         self._skip = self._first_page()
         self.next_chunk = np.empty(n_chunks, np.int32)
         self._with_tails = with_tails
-        self.tails = np.zeros(n_chunks * CHUNK if with_tails else 1, np.int64)
+        self.tails = np.zeros((n_chunks * CHUNK if with_tails else 1, 2), np.int64)
 
     @property
     def packets(self):
@@ -54,7 +54,7 @@ class ChunkPool:
             self._raw.resize(total * CHUNK * 4 + _PAGE, refcheck=False)
             self.next_chunk.resize(total, refcheck=False)
             if self._with_tails:
-                self.tails.resize(total * CHUNK, refcheck=False)
+                self.tails.resize((total * CHUNK, 2), refcheck=False)
         except MemoryError:
             raise RunFailed("packets in flight need more memory than there is") from None
         before, self._skip = self._skip, self._first_page()

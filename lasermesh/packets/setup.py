@@ -8,6 +8,7 @@ from lasermesh.packets.causes import N_CAUSES
 from lasermesh.packets.exponential_kernels import exponential_ps
 from lasermesh.packets.latency_bins import N_BINS
 from lasermesh.packets.pool_kernels import spread_chunks
+from lasermesh.packets.scripts import mean_gap_ps
 from lasermesh.packets.service_kernels import ENTRY
 from lasermesh.packets.source_kernels import poisson_gap_ps, real_time_ps
 from lasermesh.packets.state import NEVER, Engine
@@ -26,6 +27,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
     control = aligned((state.CONTROL_ENTRIES,))
     control[state.O_LABELS] = control[state.O_CHOICES] = 1
     control[state.C_ROWS] = first_rows
+    control[state.C_STOP_AT] = NEVER
     for column, value in options.items():
         control[column] = value
     rows = aligned((n_flows, state.FLOW_COLUMNS))
@@ -33,7 +35,10 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
     workers[:, state.V_FREE_CHUNK] = NONE
     workers[:, state.V_TAPS] = np.arange(n_workers) * first_taps
     workers[:, state.V_TAPS_END] = np.arange(1, n_workers + 1) * first_taps
-    sizes = flows.size_bytes
+    mixes = np.zeros((len(flows.size_bytes), state.MIX_COLUMNS), np.int64)
+    mixes[:, state.M_SIZE] = flows.size_bytes
+    mixes[:, [state.M_TIME, state.M_TAIL]] = flows.size_time_ps[:, None]
+    mixes[:, state.M_COUNT] = 1
     batch = n_workers * first_rows
     e = Engine(
         control=control,
@@ -44,7 +49,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
         queues=aligned((0, state.QUEUE_COLUMNS)),
         flows=rows,
         flow_floats=np.zeros((n_flows, 4)),
-        mixes=np.stack([sizes, flows.size_time_ps, np.zeros_like(sizes)], axis=1),
+        mixes=mixes,
         histogram=np.zeros((n_flows, N_BINS), np.int64),
         dropped=np.zeros((n_workers * n_flows, N_CAUSES), np.int64),
         pools=aligned((len(flows.pools.node), state.POOL_COLUMNS)),
@@ -88,7 +93,7 @@ def _describe_flows(e, flows):
     s[:, state.S_MIX] = flows.size_first[:-1]
     s[:, state.S_MIX_END] = flows.size_first[1:]
     s[:, state.S_TRAIN] = flows.train
-    s[:, state.S_TRACED] = flows.traced
+    s[:, state.S_TRACED] = flows.traced * state.TRACED + flows.watched * state.WATCHED
     s[:, state.S_REPLY] = flows.reply
     s[:, state.S_POOL] = flows.pool
     asked = np.flatnonzero(flows.reply != NONE)
@@ -105,9 +110,7 @@ def _describe_flows(e, flows):
         weights = flows.size_weight[sizes]
         e.mixes[sizes, state.M_WEIGHT] = np.cumsum(weights)
         if flows.kind[flow] == kinds.SCRIPT:
-            times = flows.size_time_ps[sizes]
-            if len(times) > 1:
-                e.flow_floats[flow, state.F_MEAN_GAP_PS] = float(times[-1] - times[0]) / (len(times) - 1)
+            e.flow_floats[flow, state.F_MEAN_GAP_PS] = mean_gap_ps(flows.size_time_ps[sizes])
             continue
         if len(weights) == 1:
             s[flow, state.S_SIZE] = flows.size_bytes[sizes.start]

@@ -8,7 +8,9 @@ from lasermesh.packets.state import (
     F_MEAN_GAP_PS,
     F_OFF_PS,
     F_ON_PS,
+    M_COUNT,
     M_SIZE,
+    M_TAIL,
     M_TIME,
     M_WEIGHT,
     NEVER,
@@ -53,7 +55,7 @@ def next_size(flows, mixes, seed, flow):
     if flows[flow, S_SIZE]:
         return flows[flow, S_SIZE]
     if flows[flow, S_KIND] == SCRIPT:
-        return mixes[flows[flow, S_MIX] + flows[flow, S_SEQUENCE], M_SIZE]
+        return mixes[flows[flow, S_MIX], M_SIZE]
     return mixed_size(flows, mixes, seed, flow)
 
 
@@ -120,6 +122,13 @@ def gather_train(flows, flow, now):
 
 
 @inline_kernel
+def scripted_train(flows, mixes, flow):
+    """The train that a script makes next: how many packets, and the instant of the last."""
+    row = flows[flow, S_MIX]
+    return (mixes[row, M_COUNT] - 1) << COUNT_SHIFT, mixes[row, M_TAIL]
+
+
+@inline_kernel
 def pass_own(flows, flow_floats, mixes, seed, flow, size, n):
     """Count `n` packets that a plain flow has sent, and move it on to the next one."""
     sequence = flows[flow, S_SEQUENCE] + n
@@ -133,10 +142,10 @@ def pass_own(flows, flow_floats, mixes, seed, flow, size, n):
         following = flows[flow, S_NEXT] + min(gap, NEVER - flows[flow, S_NEXT])
     elif kind == ON_OFF_KIND:
         following = real_time_ps(flows, flow_floats, seed, flow, carry_rest(flows, flow, size))
-    elif flows[flow, S_MIX] + sequence < flows[flow, S_MIX_END]:
-        following = mixes[flows[flow, S_MIX] + sequence, M_TIME]
     else:
-        following = NEVER
+        row = flows[flow, S_MIX] + 1
+        flows[flow, S_MIX] = row
+        following = mixes[row, M_TIME] if row < flows[flow, S_MIX_END] else NEVER
     if following >= flows[flow, S_STOP]:
         following = NEVER
     flows[flow, S_NEXT] = following

@@ -43,6 +43,10 @@ CE_BIT = 1 << 53
 COUNT_SHIFT = 54  # of trains; a packet is a train of one
 COUNT_MASK = 0x1FF
 
+# Columns of `tails`, of the last packet of each train.
+TAIL_TIME = 0  # P_TIME
+TAIL_CREATED = 1  # when it was made
+
 # Columns of `links`. The transmitter: written by the sender's domain alone.
 X_FREE = 0  # when the last bit of the packet in service leaves, or left; while the link is down: since when
 X_BUSY = 1  # 1: the first unsent packet is in service
@@ -127,7 +131,7 @@ S_SIZE = 6  # bytes, or 0 for a mix or script
 S_BYTES_SENT = 7
 S_STEP_WHOLE = 8  # quotient and remainder of one packet of fixed size
 S_STEP_REST = 9
-S_MIX = 10  # first row of its mix or script, and the row behind its last
+S_MIX = 10  # first row of its mix, or of what its script still has to send, and the row behind its last
 S_MIX_END = 11
 S_ON_END = 12  # on-off: when the present on period ends
 S_OFF_TIME = 13  # all off time so far
@@ -155,7 +159,7 @@ S_KIND = 32
 S_WORD = 33  # hop limit, class and ECT, as in a packet's word
 S_HOP_LIMIT = 34
 S_TRAIN = 35
-S_TRACED = 36
+S_TRACED = 36  # TRACED and WATCHED, added
 S_REPLY = 37  # row of the flow that answers, NONE
 S_POOL = 38  # service pool of requests and of replies, NONE
 S_CHOICE = 39  # flow hash for tables with several choices
@@ -181,7 +185,10 @@ A_ROOM = 56  # first row of its room in `room`: see `transfer_kernels`
 S_REPLY_BYTES = 57
 S_REPLY_PACKET_BYTES = 58
 K_ROOM = 59  # first row of the receiver's room
+K_STOP = 60  # of watched flows: ends behind this sequence number stop the windows
 FLOW_COLUMNS = 64
+TRACED = np.int64(1)  # recorded wherever its packets go
+WATCHED = np.int64(2)  # where they end
 
 # Columns of `flow_floats`.
 F_MEAN_GAP_PS = 0
@@ -193,6 +200,9 @@ F_OFF_PS = 3
 M_SIZE = 0
 M_TIME = 1  # of scripts
 M_WEIGHT = 2  # cumulated, of mixes
+M_COUNT = 3  # of scripts: packets of a train, and when the last of them is made
+M_TAIL = 4
+MIX_COLUMNS = 5
 
 # Columns of `pools`.
 O_NODE = 0
@@ -231,6 +241,7 @@ N_KEPT_COUNT = 13
 N_KEPT_TIME = 14
 N_DOWN = 15  # 1: it has failed
 N_POOLS = 16  # service pools at it
+N_SOURCES = 17  # no earlier packet of its own, unless something comes that its flows answer
 NODE_COLUMNS = 24
 
 # Columns of `domains`.
@@ -276,17 +287,19 @@ O_TRACED_FLOWS = 15  # 1: some flows are recorded wherever they go
 O_TRAINS = 16  # 1: some entries are trains
 O_END = 17  # end of the run
 O_BATCH = 18  # packets that a batch takes at once, if there are as many
-O_TAPPED = 21  # 1: something is recorded
+O_TAPPED = 21  # records that one event can make: 0, 1, or 2 where there are both taps and watched flows
 O_ALTERNATE_AFTER = 22  # fast reroute: how long a link has been down when its node avoids it; NONE: never
 O_BACKUP = 23  # 1: tables name a link for when all choices are down
 C_ROWS = 19  # of each worker in `found`, `order`, `merged`, `segments`, `inbox`
 C_WAKE_ROWS = 20  # of each worker and parity in `wakes`
 C_ARRIVED = 24  # at the barrier; a line of its own
-CONTROL_ENTRIES = 32
+O_WATCHED = 32  # 1: some flows are watched
+C_STOP_AT = 33  # of ends that matter and have not been drained, the first; NEVER
+CONTROL_ENTRIES = 40
 
 # Columns of `taps`.
 T_TIME = 0
-T_KIND = 1  # TAP_OUT, TAP_IN, TAP_QUEUE, TAP_DELIVERED or TAP_DROPPED + cause
+T_KIND = 1  # TAP_OUT, TAP_IN, TAP_QUEUE, TAP_DELIVERED, TAP_DROPPED + cause or TAP_ENDED + cause
 T_PLACE = 2  # link of TAP_OUT, TAP_IN and TAP_QUEUE, node else
 T_IDENT = 3  # of TAP_QUEUE: packets that wait
 T_WORD = 4  # of TAP_QUEUE: bytes that wait
@@ -295,6 +308,9 @@ T_TAIL = 6  # of trains: when the last packet arrives, or leaves
 TAP_COLUMNS = 7
 TAP_DELIVERED = np.int64(8)
 TAP_DROPPED = np.int64(16)
+TAP_ENDED = np.int64(33)  # of watched flows; all kinds from TAP_ENDED + DELIVERED on are for `drain_ends`
+DELIVERED = np.int64(-1)
+"""In place of a cause: it was not dropped."""
 
 # Columns of `workers`.
 V_FREE_CHUNK = 0  # head of its list of free chunks, NONE if empty
@@ -310,12 +326,14 @@ V_DOMAIN = 9  # its domains, in `lists`: those with something to do come first
 V_DOMAIN_ACTIVE = 10
 V_DOMAIN_END = 11
 V_NEEDED_ROWS = 12
+V_STOP_AT = 13  # first end that mattered in the call of `advance` under way
 # Two verdicts on windows, even and odd, each a line of its own.
 V_VERDICT = 16
 V_VERDICT_COLUMNS = 8
 V_STATUS = 0
 V_NEXT = 1  # earliest thing to do in its domains
 V_WOKE = 2  # 1: it published packets
+V_STOP = 3  # V_STOP_AT
 # The batch under way at one of its nodes.
 V_STAGE = 32  # what of it is done: see `node_kernels`
 V_NODE = 33
@@ -343,15 +361,13 @@ class Engine(NamedTuple):
 
     control: np.ndarray  # int64 (CONTROL_ENTRIES,)
     packets: np.ndarray  # int64 (n_chunks * CHUNK, 4)
-    tails: (
-        np.ndarray
-    )  # int64 (n_chunks * CHUNK,) where there are trains: arrival of the last packet; else (1,)
+    tails: np.ndarray  # int64 (n_chunks * CHUNK, 2) where there are trains, else (1, 2)
     next_chunk: np.ndarray  # int32 (n_chunks,)
     links: np.ndarray  # int64 (n_links, LINK_COLUMNS)
     queues: np.ndarray  # int64 (n, QUEUE_COLUMNS)
     flows: np.ndarray  # int64 (n_flows, FLOW_COLUMNS)
     flow_floats: np.ndarray  # float64 (n_flows, 4)
-    mixes: np.ndarray  # int64 (n, 3)
+    mixes: np.ndarray  # int64 (n, MIX_COLUMNS)
     histogram: np.ndarray  # int64 (n_flows, N_BINS)
     dropped: np.ndarray  # int64 (n_workers * n_flows, N_CAUSES)
     pools: np.ndarray  # int64 (n_pools, POOL_COLUMNS)

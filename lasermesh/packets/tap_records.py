@@ -28,14 +28,26 @@ def drain(e, before_ps):
     ]
 
 
+def is_short(e, most):
+    """Whether a worker ran out of room although it has `most` rows."""
+    return _room(e) >= most and bool(e.workers[:, state.V_NEEDED_TAPS].any())
+
+
 def want_draining(e, most, before_ps):
     """Whether a worker ran out of room although it has `most` rows, and a drain would free half of them."""
-    room = _room(e)
-    if room < most or not e.workers[:, state.V_NEEDED_TAPS].any():
+    if not is_short(e, most):
         return False
+    room = _room(e)
     used = e.workers[:, state.V_TAPS] - np.arange(len(e.workers)) * room
     times = np.concatenate([e.taps[w * room : w * room + n, state.T_TIME] for w, n in enumerate(used)])
     return int((times < before_ps).sum()) >= room // 2
+
+
+def has_room(e):
+    """Whether all workers have the room that they asked for, and half of theirs at least."""
+    rows = e.workers
+    free = rows[:, state.V_TAPS_END] - rows[:, state.V_TAPS]
+    return bool((free >= np.maximum(rows[:, state.V_NEEDED_TAPS], _room(e) // 2)).all())
 
 
 def make_room(e):

@@ -43,6 +43,8 @@ from lasermesh.packets.state import (
     Q_BYTES,
     Q_COUNT,
     SHORT,
+    TAIL_CREATED,
+    TAIL_TIME,
     TAP_OUT,
     V_FREE_CHUNK,
     V_NEEDED_CHUNKS,
@@ -83,7 +85,7 @@ def with_count(word, n):
 
 @inline_kernel
 def tail_of_part(head, tail, k, m):
-    """When the last of the first `m` packets of a train of `k` arrives."""
+    """When the last of the first `m` packets of a train of `k` arrives; or when it was made (rule 8)."""
     return tail if m == k else head + (tail - head) * (m - 1) // (k - 1)
 
 
@@ -107,7 +109,7 @@ def stamp_train(e, node, link, position, head_leaves):
     word = e.packets[position, P_WORD]
     k = packets_of(word)
     service = x[link, X_SERVICE]
-    last_leaves = max(head_leaves - service + k * service, e.tails[position] + service)
+    last_leaves = max(head_leaves - service + k * service, e.tails[position, TAIL_TIME] + service)
     m = k
     stop = stop_in_sight(e.nodes, e.changes, node, link, head_leaves)
     if stop < last_leaves:
@@ -116,8 +118,10 @@ def stamp_train(e, node, link, position, head_leaves):
         if m < k:
             x[link, X_CUT_WORD] = with_count(word, k - m)
             x[link, X_CUT_IDENT] = e.packets[position, P_IDENT] + m
-            x[link, X_CUT_CREATED] = e.packets[position, P_CREATED]
+            created = e.packets[position, P_CREATED]
+            x[link, X_CUT_CREATED] = created
             e.packets[position, P_WORD] = with_count(word, m)
+            e.tails[position, TAIL_CREATED] = tail_of_part(created, e.tails[position, TAIL_CREATED], k, m)
     x[link, L_BUSY] += (m - 1) * service
     x[link, X_FREE] = last_leaves
     head = head_leaves + light_time_ps(x, e.control, link, head_leaves) + x[link, X_PROCESSING]
@@ -126,7 +130,7 @@ def stamp_train(e, node, link, position, head_leaves):
     tail = max(tail, head)
     x[link, X_LAST_ARRIVAL] = tail
     e.packets[position, P_TIME] = head
-    e.tails[position] = tail
+    e.tails[position, TAIL_TIME] = tail
     x[link, X_PACKETS] += m
     x[link, L_BYTES] += m * size_of(word)
     return last_leaves
@@ -300,7 +304,7 @@ def admit(links, queues, link, word):
 
 
 @inline_kernel
-def offer(e, worker, node, link, now, horizon, head, created, ident, word, tail):
+def offer(e, worker, node, link, now, horizon, head, created, ident, word, tail, tail_created):
     """Serve, queue or drop a packet at a link that is up and settled to `now` (rule 3).
 
     The caller has made sure of room. `head` is when it reached the node, before `now` if a stopped link has
@@ -312,7 +316,8 @@ def offer(e, worker, node, link, now, horizon, head, created, ident, word, tail)
         position = append(x, e.workers, e.next_chunk, worker, link)
         put_packet(e.packets, position, head, created, ident, word)
         if e.control[O_TRAINS]:
-            e.tails[position] = tail
+            e.tails[position, TAIL_TIME] = tail
+            e.tails[position, TAIL_CREATED] = tail_created
         begin_service(x, e.control, link, now, size_of(word))
         x[link, X_SENT] = position
         if x[link, X_FREE] <= horizon:
@@ -333,7 +338,8 @@ def offer(e, worker, node, link, now, horizon, head, created, ident, word, tail)
         position = append(x, e.workers, e.next_chunk, worker, link)
         put_packet(e.packets, position, head, created, ident, word)
         if e.control[O_TRAINS]:
-            e.tails[position] = tail_of_part(head, tail, k, n)
+            e.tails[position, TAIL_TIME] = tail_of_part(head, tail, k, n)
+            e.tails[position, TAIL_CREATED] = tail_of_part(created, tail_created, k, n)
         if x[link, X_WRITTEN] - x[link, X_SENT_COUNT] == 1:
             x[link, X_SENT] = position
     else:

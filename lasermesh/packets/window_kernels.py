@@ -11,6 +11,7 @@ from lasermesh.packets.port_kernels import publish
 from lasermesh.packets.state import (
     C_LOOKAHEAD,
     C_PARITY,
+    C_STOP_AT,
     C_UNFINISHED,
     C_WAKE_ROWS,
     C_WINDOW_END,
@@ -30,6 +31,7 @@ from lasermesh.packets.state import (
     N_DOMAIN,
     N_KEPT_TIME,
     N_NEXT,
+    N_SOURCES,
     NEVER,
     SHORT,
     V_DOMAIN,
@@ -43,6 +45,8 @@ from lasermesh.packets.state import (
     V_SOURCES,
     V_STAGE,
     V_STATUS,
+    V_STOP,
+    V_STOP_AT,
     V_VERDICT,
     V_VERDICT_COLUMNS,
     V_WAKES,
@@ -188,8 +192,25 @@ def wake_own(e, worker, parity, start):
 
 
 @hot_kernel
+def wake_node(nodes, domains, workers, lists, n_workers, node, time_ps):
+    """Have a node act at an instant of which it was told from outside, between two calls of `advance`."""
+    nodes[node, N_NEXT] = min(nodes[node, N_NEXT], time_ps)
+    nodes[node, N_SOURCES] = min(nodes[node, N_SOURCES], time_ps)
+    if len(domains) == 0:
+        return
+    domain = nodes[node, N_DOMAIN]
+    domains[domain, D_NEXT] = min(domains[domain, D_NEXT], time_ps)
+    place = domains[domain, D_PLACE]
+    for worker in range(n_workers):
+        if workers[worker, V_DOMAIN] <= place < workers[worker, V_DOMAIN_END]:
+            make_active(domains, workers, lists, worker, domain)
+
+
+@hot_kernel
 def advance(e, worker, n_workers, until, most_windows):
     """Windows until `until` (at most the end of the step), or `most_windows` of them. DONE or SHORT.
+
+    The one in which an end of a watched flow falls that matters is the last.
 
     Every worker calls this at once, with the same arguments but its own number; all of them see the same
     verdicts at the end of a window and so agree on the next one.
@@ -198,6 +219,8 @@ def advance(e, worker, n_workers, until, most_windows):
     end = e.control[C_WINDOW_END]
     parity = e.control[C_PARITY]
     unfinished = e.control[C_UNFINISHED]
+    stop_at = e.control[C_STOP_AT]
+    e.workers[worker, V_STOP_AT] = NEVER
     windows = 0
     rounds = 0
     status = DONE
@@ -236,6 +259,7 @@ def advance(e, worker, n_workers, until, most_windows):
             else:
                 row += 1
         e.workers[worker, verdict + V_NEXT] = upcoming
+        e.workers[worker, verdict + V_STOP] = e.workers[worker, V_STOP_AT]
         wait_for_all(e.control, n_workers, rounds)
         woke = unfinished
         for other in range(n_workers):
@@ -243,6 +267,7 @@ def advance(e, worker, n_workers, until, most_windows):
                 status = SHORT
             upcoming = min(upcoming, e.workers[other, verdict + V_NEXT])
             woke |= e.workers[other, verdict + V_WOKE]
+            stop_at = min(stop_at, e.workers[other, verdict + V_STOP])
         if status == SHORT:
             unfinished = 1
             break
@@ -253,12 +278,15 @@ def advance(e, worker, n_workers, until, most_windows):
         if woke == 0 and upcoming > start:
             # What leaves at `until` itself leaves in this call, so there has to be a window that ends there.
             latest = until if upcoming > until else max(start, until - e.control[C_LOOKAHEAD])
-            start = min(upcoming, latest)
+            start = max(start, min(upcoming, latest, stop_at))
+        if stop_at < start:
+            break
     wait_for_all(e.control, n_workers, rounds + 1)
     if worker == 0:
         e.control[C_WINDOW_START] = start
         e.control[C_WINDOW_END] = end
         e.control[C_PARITY] = parity
         e.control[C_UNFINISHED] = unfinished
+        e.control[C_STOP_AT] = stop_at
         e.control[C_WINDOWS] += windows
     return status

@@ -1,6 +1,6 @@
 """Flows as columns: what the packet engine is told about who sends what to whom."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ _ABSENT = {
     "ecn": 0,
     "train": 1,
     "traced": 0,
+    "watched": 0,
     "on_ps": 0.0,
     "off_ps": 0.0,
     "total_bytes": 0,
@@ -85,6 +86,7 @@ class Flows:
     ecn: np.ndarray  # int64 (n_flows,)  1: packets may be marked
     train: np.ndarray  # int64 (n_flows,)  packets that travel as one entry; 1: each for itself
     traced: np.ndarray  # int64 (n_flows,)  1: what happens to each packet is recorded
+    watched: np.ndarray  # int64 (n_flows,)  1: where each packet ends is recorded
     on_ps: np.ndarray  # float64 (n_flows,)  mean, of on/off flows
     off_ps: np.ndarray  # float64 (n_flows,)
     total_bytes: np.ndarray  # int64 (n_flows,)  of bulk flows
@@ -106,10 +108,20 @@ class Flows:
         """Number of flows."""
         return len(self.source)
 
+    def first(self, n_flows) -> "Flows":
+        """The first rows alone."""
+        mine = {
+            name: getattr(self, name)[:n_flows]
+            for name in self.__dataclass_fields__
+            if name not in ("pools", "size_first", "size_bytes", "size_weight", "size_time_ps")
+        }
+        return replace(self, size_first=self.size_first[: n_flows + 1], **mine)
+
     def mean_size_bytes(self):
-        """Mean packet size of each flow: float64 array, shape (n_flows,)."""
-        weighted = np.add.reduceat(self.size_bytes * self.size_weight, self.size_first[:-1])
-        return weighted / np.add.reduceat(self.size_weight, self.size_first[:-1])
+        """Mean packet size of each flow, 0 for a script without packets: float64 array, shape (n_flows,)."""
+        flow = np.repeat(np.arange(self.n_flows), np.diff(self.size_first))
+        weighted = np.bincount(flow, self.size_bytes * self.size_weight, self.n_flows)
+        return weighted / np.maximum(np.bincount(flow, self.size_weight, self.n_flows), 1)
 
 
 def flows_from_rows(rows, pools=()):
@@ -174,8 +186,11 @@ def scaled_rates_bps(rates_bps, scale):
     return np.rint(scaled).astype(np.int64)
 
 
-def flows_of_experiment(experiment):
+def flows_of_experiment(experiment, channels=()):
     """The flows of an experiment, row by row as its `expanded_flows`, and the pools of its servers.
+
+    Behind them come `channels`, (workload's row, source, destination): scripts that work writes as the run
+    goes on, and that are watched for it.
 
     Rates are scaled by `packets.scale`, service times and what a trace says are not. A constant or on/off
     flow without `phase_s` starts at a random instant within its first packet interval, so that flows of one
@@ -209,7 +224,25 @@ def flows_of_experiment(experiment):
                 "reply_packet_bytes": flow.table.response_packet_bytes,
             }
         rows.append(found)
+    rows += [_channel_columns(*channel, experiment) for channel in channels]
     return flows_from_rows(rows, pools)
+
+
+def _channel_columns(workload, source, destination, experiment):
+    """A script without packets so far."""
+    return {
+        "source": source,
+        "destination": destination,
+        "kind": "script",
+        "script": (),
+        "rate_bps": 0,
+        "start_ps": 0,
+        "stop_ps": UNTIL_THE_END_PS,
+        "phase_ps": 0,
+        "hop_limit": experiment.packets.hop_limit,
+        "traffic_class": experiment.workloads[workload].class_,
+        "watched": 1,
+    }
 
 
 def _common_columns(flow, experiment):

@@ -36,8 +36,8 @@ MOST_REQUESTS = 10_000
 CHANGE_KINDS = {"stop": state.CHANGE_STOP, "start": state.CHANGE_START, "rate": state.CHANGE_RATE}
 
 
-def flows_of(case):
-    """The case's flows as columns."""
+def flows_of(case, watched=()):
+    """The case's flows as columns; scripts of trains are empty, as the engine is given them afterwards."""
     return flows_from_rows(
         [
             {
@@ -46,14 +46,15 @@ def flows_of(case):
                 "kind": flow.kind,
                 "rate_bps": flow.rate_bps,
                 "sizes": flow.sizes,
-                "script": flow.script,
+                "script": () if flow.makes_trains else flow.script,
                 "start_ps": flow.start_ps,
                 "stop_ps": flow.stop_ps,
                 "phase_ps": flow.phase_ps,
                 "hop_limit": flow.hop_limit,
+                "watched": row in watched,
                 **{name: getattr(flow, name) for name in OPTIONAL},
             }
-            for flow in case.flows
+            for row, flow in enumerate(case.flows)
         ],
         [
             {
@@ -94,19 +95,20 @@ def links_of(table):
     return links
 
 
-def engine_of(case, taps=0, trace=True, **options):
-    """An engine that knows the case's links, all tapped as `taps` says, and its tables."""
+def engine_of(case, taps=0, trace=True, watched=(), **options):
+    """An engine that knows the case's links, all tapped as `taps` says, its tables and scripts of trains."""
+    scripts = [row for row, flow in enumerate(case.flows) if flow.kind == "script" and flow.makes_trains]
     engine = PacketEngine(
         case.n_nodes,
-        flows_of(case),
+        flows_of(case, watched),
         end_ps=case.end_ps,
         seed=case.seed,
         reroute=case.on_link_down == "reroute",
         alternate_after_ps=case.alternate_after_ps,
         framing_bytes=case.framing_bytes,
         trace=trace,
+        **{"trains": bool(scripts), **options},
         processing_ps=np.array(case.processing_ps, np.int64),
-        **options,
     )
     ends = np.array(case.link_from), np.array(case.link_to)
     engine.add_links(*ends, case.queue_packets, case.queue_bytes, taps, queues_of(case))
@@ -118,7 +120,15 @@ def engine_of(case, taps=0, trace=True, **options):
             np.array(table.switch_ps, np.int64),
             backup=np.array(table.backup, np.int32) if table.backup else None,
         )
+    for row in scripts:
+        write_script(engine, row, case.flows[row].script)
     return engine
+
+
+def write_script(engine, flow, entries):
+    """Give a flow a script of (time_ps, bytes) and (time_ps, bytes, packets, tail_ps)."""
+    rows = np.array([(*entry, 1, entry[0])[:4] for entry in entries], np.int64).reshape(-1, 4)
+    engine.set_script(flow, *rows.T)
 
 
 def steps_of(case):

@@ -41,7 +41,7 @@ class Flow:
     phase_ps: int = 0  # added to the start; unused by "script"
     hop_limit: int = 64
     label: int = 0  # what a packet carries if the table in force at the source has no `label_of_flow`
-    script: tuple = ()  # for "script": ((time_ps, bytes), ...), ascending in time
+    script: tuple = ()  # for "script": ((time_ps, bytes), ...), of trains (time_ps, bytes, count, tail_ps)
     traffic_class: int = 0  # 0 to 7, the highest most urgent
     ecn: bool = False  # packets are ECN-capable (ECT)
     train: int = 1  # packets that travel as one entry; more than one for "constant" of one size alone
@@ -55,6 +55,11 @@ class Flow:
     pool: int = NONE  # row of the pool at the destination that serves these packets as requests
     reply_bytes: int = 0  # of one whole reply, or of one acknowledgement
     reply_packet_bytes: int = 0  # largest packet of a reply
+
+    @property
+    def makes_trains(self):
+        """Whether anything but single packets can come of it."""
+        return self.train > 1 or any(len(entry) > 2 for entry in self.script)
 
 
 @dataclass

@@ -194,7 +194,9 @@ def check_flow(case, flow):
         need(flow.window >= 1 and flow.timeout_min_ps >= 1 and flow.timeout_first_ps >= 1, f"{flow} stalls")
     if flow.train != 1:
         need(flow.kind == "constant" and len(flow.sizes) == 1, f"{flow} cannot make trains")
-        need(1 < flow.train <= MAX_TRAIN and flow.pool == NONE, f"{flow} cannot make trains")
+        need(1 < flow.train <= MAX_TRAIN, f"{flow} cannot make trains")
+    if flow.makes_trains:
+        need(flow.pool == NONE, f"{flow} cannot make trains")
         need(
             set(case.classes) == {1} and set(case.discipline) == {DROP_TAIL},
             "trains need links that are first in, first out, and drop-tail",
@@ -204,10 +206,13 @@ def check_flow(case, flow):
 def check_packets(flow):
     """Sizes in range; a script in order."""
     if flow.kind == "script":
-        times = [time_ps for time_ps, _ in flow.script]
+        times = [entry[0] for entry in flow.script]
         in_order = times == sorted(times) and all(time_ps >= flow.start_ps for time_ps in times)
         need(in_order, "a script is not in order")
-        sizes = [size for _, size in flow.script]
+        sizes = [entry[1] for entry in flow.script]
+        for time_ps, _, count, tail_ps in (entry for entry in flow.script if len(entry) > 2):
+            need(1 <= count <= MAX_TRAIN and tail_ps >= time_ps, "a script has a train that is none")
+            need(count > 1 or tail_ps == time_ps, "a script has a packet that is a train")
     else:
         need(flow.rate_bps > 0 or flow.kind in ("ack", "reply"), f"{flow} has no rate")
         need(all(weight > 0 for _, weight in flow.sizes), "a packet mix has a weight that is not positive")

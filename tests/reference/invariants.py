@@ -65,7 +65,7 @@ def check_flow(case, row, packets, totals):
     if flow.kind not in ("bulk", "ack"):
         sequences = [packet.sequence + k for packet in packets for k in range(packet.count)]
         assert sorted(sequences) == list(range(totals.sent))
-    if flow.train == 1:
+    if not flow.makes_trains:
         times = [packet.sent_ps for packet in packets]
         assert times == sorted(times)
     if flow.kind in (*TIMED_KINDS, "bulk"):
@@ -159,7 +159,7 @@ def check_path(case, packet):
         node = case.link_to[hop.link]
         ready_ps = hop.arrival_ps + case.processing_ps[node]
         whole_ps = tail_arrival_ps + case.processing_ps[node]
-        assert flow.train > 1 or ready_ps == whole_ps
+        assert flow.makes_trains or ready_ps == whole_ps
     assert packet.hops <= len(packet.path) <= packet.hops + 1
     assert packet.hops <= flow.hop_limit
     if packet.outcome == DELIVERED:
@@ -208,7 +208,7 @@ def check_nodes_are_up(case, packet, outages):
     if packet.outcome == "node_down":
         assert is_down(packet.node, packet.time_ps)
     elif packet.outcome != IN_FLIGHT and not (
-        packet.outcome == "link_down" and case.flows[packet.flow].train > 1
+        packet.outcome == "link_down" and case.flows[packet.flow].makes_trains
     ):
         assert not is_down(packet.node, packet.time_ps)
 
@@ -306,7 +306,7 @@ def check_link_totals(case, link, crossings, lost, totals):
     assert totals.bytes == sum(crossing.count * crossing.packet.size for crossing in crossings)
     served_ps = sum(crossing.count * (crossing.hop.left_ps - crossing.hop.start_ps) for crossing in crossings)
     assert served_ps <= totals.busy_ps
-    if all(flow.train == 1 for flow in case.flows):  # a train is counted when its head has left
+    if not any(flow.makes_trains for flow in case.flows):  # a train is counted when its head has left
         assert totals.busy_ps <= case.end_ps
     assert totals.queue_max_bytes <= max(0, case.queue_bytes[link]) * case.classes[link]
     dropped = Counter()

@@ -73,13 +73,14 @@ Trains
     cause is `link_down`.
 27. The head instant by which a train's tail is shortened is that of its arrival at the node, also for a
     train that waited or was handed back.
-28. A train in service at the end of the run has been in service until then. A train is delivered
+28. Where packets are taken from a script's train, its last one was made in proportion, as its tail comes.
+29. A train in service at the end of the run has been in service until then. A train is delivered
     (`Packet.time_ps`) when its head arrives; latency counts to `Packet.tail_ps`.
 
 Fast reroute
-29. A link that has not been up yet has been down since the start of the run. A link that is down, of which
+30. A link that has not been up yet has been down since the start of the run. A link that is down, of which
     its node does not know yet, is chosen, and the packet is dropped there.
-30. The hash of a flow stays as it is when choices are down: it picks among all that the table names.
+31. The hash of a flow stays as it is when choices are down: it picks among all that the table names.
 """
 
 import heapq
@@ -400,6 +401,7 @@ class Simulation:
             count=own.count,
             head_ps=own.time_ps,
             tail_ps=own.tail_ps,
+            last_created_ps=own.tail_ps if flow.kind == "script" else None,
         )
         self.register(packet)
         totals.sent += packet.count

@@ -47,6 +47,7 @@ class Packet:
     count: int = 1
     head_ps: int = 0  # when it, or the first packet of the train, reached the node where it is
     tail_ps: int = 0  # when the last packet of the train reaches that node
+    last_created_ps: int | None = None  # of a script's train: when its last packet was made
     outcome: str = IN_FLIGHT  # "delivered", a cause, or "in_flight"
     time_ps: int = NONE  # of delivery or drop; a train is delivered when its head arrives
     node: int = NONE  # where it was delivered or dropped, or (in flight) where it waits or which it left last
@@ -146,6 +147,25 @@ class Result:
     links: list[LinkTotals]
     flows: list[FlowTotals]
     pools: list[PoolTotals]
+
+
+def ends(result, flows):
+    """(time_ps, flow, sequence, packets, outcome, node) of what has ended of some flows, sorted.
+
+    Of a train that was delivered the time is that of its last packet.
+    """
+    return sorted(
+        (
+            packet.tail_ps if packet.outcome == DELIVERED else packet.time_ps,
+            packet.flow,
+            packet.sequence,
+            packet.count,
+            packet.outcome,
+            packet.node,
+        )
+        for packet in result.packets.values()
+        if packet.outcome != IN_FLIGHT and packet.flow in flows
+    )
 
 
 def fates(result):

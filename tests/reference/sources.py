@@ -97,6 +97,11 @@ def entries_of_flow(case, row):
     """The packets or trains of a flow that enter before its stop and the end of the run."""
     flow = case.flows[row]
     stop_ps = min(flow.stop_ps, case.end_ps)
+    if flow.kind == "script":
+        for time_ps, size, *train in flow.script:
+            if time_ps < stop_ps:
+                yield Entry(time_ps, size, *(train or (1, time_ps)))
+        return
     packets = itertools.takewhile(lambda packet: packet[0] < stop_ps, packets_of_flow(case, row))
     while train := list(itertools.islice(packets, flow.train)):
         time_ps, size = train[0]
@@ -105,6 +110,8 @@ def entries_of_flow(case, row):
 
 def last_created_ps(flow, packet):
     """When the last packet of a train was made, from what the train knows."""
+    if flow.kind == "script":
+        return packet.last_created_ps
     step_whole, step_rest = (
         divmod(packet.size * BIT_PS_PER_BYTE, flow.rate_bps) if packet.count > 1 else (0, 0)
     )
@@ -116,4 +123,7 @@ def shorten(packet, count):
     """Take packets from a train's tail; the tail's instant follows in proportion."""
     whole = packet.count
     packet.count = count
+    if packet.last_created_ps is not None:
+        made_in_ps = packet.last_created_ps - packet.created_ps
+        packet.last_created_ps = packet.created_ps + made_in_ps * (count - 1) // (whole - 1)
     packet.tail_ps = packet.head_ps + (packet.tail_ps - packet.head_ps) * (count - 1) // (whole - 1)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.reference.case import Flow
 from tests.reference.packet_simulator import DELIVERED, IN_FLIGHT
+from tests.reference.results import ends
 from tests.reference.results import fates as counted_fates
 from tests.reference.test_packet_simulator import BYTE_PER_PS, network, run, script
 
@@ -129,3 +130,32 @@ def test_train_whose_tail_is_not_in_before_the_end_is_in_flight():
     case.end_ps = 171
     case.steps[0].t1_ps = 171
     assert run(case).flows[0].delivered == 4
+
+
+def test_train_of_a_script_counts_latency_from_its_own_last_packet():
+    # Packets of 10 bytes from 0 to 60, then two from 100 to 107, one of which waits for the other.
+    flow = script(0, 1, (0, 10, 4, 60), (100, 10, 2, 107), (200, 10))
+    result = run(network([(0, 1, 100)], [flow]))
+    assert entries(result) == {
+        (0, 0): (4, DELIVERED, 110, 170),
+        (0, 4): (2, DELIVERED, 210, 220),
+        (0, 6): (1, DELIVERED, 310, 310),
+    }
+    totals = result.flows[0]
+    assert (totals.sent, totals.bytes_sent) == (7, 70)
+    assert totals.latency_sum_ps == 4 * (170 - 60) + 2 * (220 - 107) + 110
+    assert ends(result, {0}) == [
+        (170, 0, 0, 4, DELIVERED, 1),
+        (220, 0, 4, 2, DELIVERED, 1),
+        (310, 0, 6, 1, DELIVERED, 1),
+    ]
+    assert ends(result, set()) == []
+
+
+def test_last_packet_of_a_scripts_train_that_is_cut_was_made_in_proportion():
+    flows = [script(0, 1, (0, 1000)), script(0, 1, (0, 10, 4, 63))]
+    result = run(network([(0, 1, 100)], flows, queue_packets=[3]))
+    # Three packets, made at 0, 21 and 42, leave from 1000 to 1030.
+    assert entries(result)[1, 0] == (3, DELIVERED, 1110, 1130)
+    assert result.flows[1].latency_sum_ps == 3 * (1130 - 42)
+    assert ends(result, {1}) == [(0, 1, 3, 1, "queue", 0), (1130, 1, 0, 3, DELIVERED, 1)]

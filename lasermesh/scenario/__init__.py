@@ -18,8 +18,19 @@ from lasermesh.scenario.topology import (
     TerminalUse,
     Topology,
 )
+from lasermesh.scenario.workloads import (
+    Alternative,
+    Compute,
+    Power,
+    Sensor,
+    Stage,
+    Transfers,
+    Workload,
+)
 
 __all__ = [
+    "Alternative",
+    "Compute",
     "ElementSet",
     "Experiment",
     "Fault",
@@ -31,6 +42,7 @@ __all__ = [
     "Packets",
     "Pair",
     "PlanContact",
+    "Power",
     "Problem",
     "QueueKeys",
     "QueueRule",
@@ -39,11 +51,15 @@ __all__ = [
     "Routing",
     "SatelliteGroup",
     "ScenarioError",
+    "Sensor",
     "Site",
+    "Stage",
     "TerminalType",
     "TerminalUse",
     "Topology",
     "Trace",
+    "Transfers",
+    "Workload",
     "describe",
     "load",
     "load_experiment",

@@ -2,7 +2,7 @@
 
 from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
 from lasermesh.scenario.faults import Fault
-from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of, later_keys
+from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of
 from lasermesh.scenario.flows import Flow, MatrixEntry, Pair, TracePacket
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.queues import QueueRule
@@ -16,6 +16,15 @@ from lasermesh.scenario.topology import (
     TerminalType,
     TerminalUse,
     Topology,
+)
+from lasermesh.scenario.workloads import (
+    Alternative,
+    Compute,
+    Power,
+    Sensor,
+    Stage,
+    Transfers,
+    Workload,
 )
 
 _TABLES = (
@@ -33,6 +42,13 @@ _TABLES = (
     ("[[flows]]", (Flow,)),
     ("[[faults]]", (Fault,)),
     ("[observe]", (Observe,)),
+    ("[sensors.NAME]", (Sensor,)),
+    ("[compute.NAME]", (Compute,)),
+    ("[power.NAME]", (Power,)),
+    ("[transfers]", (Transfers,)),
+    ("[[workloads]]", (Workload,)),
+    ("[[workloads]] stages = [{ ... }]", (Stage,)),
+    ("[[alternatives]]", (Alternative,)),
     ("CSV file of sites", (Site,)),
     ("CSV file of pairs", (Pair,)),
     ("CSV file of a traffic matrix", (MatrixEntry,)),
@@ -59,7 +75,7 @@ def _table(title, classes):
     keys = [_key(key) for key in keys_of(*classes).values()]
     if title.startswith("CSV"):
         keys = [key | {"goes_with": []} for key in keys]  # these limits are about tables
-    return {"table": title, "keys": keys, "not_yet_supported": list(later_keys(*classes))}
+    return {"table": title, "keys": keys}
 
 
 def _key(key):
@@ -68,7 +84,7 @@ def _key(key):
     beside = () if key.beside is None else (key.beside_words,)
     return {
         "name": key.name,
-        "required": required or [*key.required_with, *(beside if key.needed else ())],
+        "required": required or [*key.required_with, *([key.needed_words] if key.needed else [])],
         "default": None if required or _is_table(key.default) else as_plain(key.default),
         "unit": unit_of(kind),
         "low": getattr(kind, "low", None),
@@ -103,8 +119,6 @@ def _table_text(table):
     for key in table["keys"]:
         lines.append(f"  {key['name']}: {key['is']}{_conditions(key)}")
         lines.append(f"      {key['help']}")
-    if table["not_yet_supported"]:
-        lines.append(f"  not yet supported: {', '.join(table['not_yet_supported'])}")
     return "\n".join(lines)
 
 

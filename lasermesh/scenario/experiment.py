@@ -4,7 +4,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import (
@@ -27,6 +26,7 @@ from lasermesh.scenario.fields import (
 from lasermesh.scenario.flows import LONGEST_S, TIME, Flow, FlowSpec
 from lasermesh.scenario.queues import QueueKeys, QueueRule
 from lasermesh.scenario.topology import NODE, Topology
+from lasermesh.scenario.workloads import Alternative, Compute, Power, Sensor, Transfers, Workload
 
 PROCESSING = Number(0.0, 1.0, unit="s")
 MOST_HOPS = 255  # as a hop limit says it in one byte
@@ -137,7 +137,7 @@ class Packets(QueueKeys):
         Number(1e-6, 1e6),
         1.0,
         help="Multiplies every link and flow rate and every queue limit and threshold in bytes; other than 1 "
-        "for flows of kind constant, poisson and on-off alone.",
+        "for flows of kind constant, poisson and on-off alone, and without workloads.",
     )
     satellite_processing_s: float = key(
         PROCESSING, 0.0, help="From the arrival of a packet's last bit until a satellite looks at it."
@@ -177,9 +177,12 @@ class Observe:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A topology, what is sent across it, and how it is handled."""
+    """A topology, what is sent across it, and how it is handled.
 
-    later: ClassVar = ("workloads", "sensors", "compute", "power")
+    With alternatives, those are run, each as the experiment that it holds; the rows of workloads
+    and of what nodes have are then here those in the topology of the first that has them.
+    """
+
     name: str = key(Name(), None, help="Name of the experiment; absent: that of the file.")
     topology: Topology = key(
         Either((Text("the name of a topology"), Table())),
@@ -204,9 +207,21 @@ class Experiment:
     queues: tuple[QueueRule, ...] = key(
         Tables(), (), help="Queues of some links; of several the last counts."
     )
-    flows: tuple[Flow, ...] = key(Tables(), help="What is sent.")
+    flows: tuple[Flow, ...] = key(Tables(), (), help="What is sent.")
     faults: tuple[Fault, ...] = key(Tables(), (), help="What fails, and when.")
     observe: Observe = key(Table(), Observe(), help="What is written down besides the counters.")
+    sensors: tuple[Sensor, ...] = key(
+        Table("a table of tables, as [sensors.NAME]"), (), help="Instruments that take scenes."
+    )
+    compute: tuple[Compute, ...] = key(Table("a table of tables, as [compute.NAME]"), (), help="Computers.")
+    power: tuple[Power, ...] = key(
+        Table("a table of tables, as [power.NAME]"), (), help="Solar arrays, batteries and what they feed."
+    )
+    transfers: Transfers = key(Table(), Transfers(), help="How workloads send.")
+    workloads: tuple[Workload, ...] = key(Tables(), (), help="Work that is measured from end to end.")
+    alternatives: tuple[Alternative, ...] = key(
+        Tables(), (), help="Ways of handling the same data, each a run of its own."
+    )
 
     expanded_flows: tuple[FlowSpec, ...] = bulky()
     file: Path | None = bulky(None)

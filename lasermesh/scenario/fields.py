@@ -37,7 +37,7 @@ class Key:
     `only` and `required_with` name variants of the table (as `pattern`, or `rule = "grid"`): those to which
     the key is limited, and those in which it must be given. An empty `only` means all of them.
     `beside` is another key of the table with the values that it must have for this one to stand; where it has
-    one of them and `needed` is true, this one must stand.
+    one of them and `needed` is true, or one of those in `needed`, this one must stand.
     """
 
     name: str
@@ -47,13 +47,23 @@ class Key:
     only: tuple = ()
     required_with: tuple = ()
     beside: tuple | None = None
-    needed: bool = False
+    needed: bool | tuple = False
 
     @property
     def beside_words(self):
         """What the other key must say, as `kind = "bulk" or "request"`."""
         other, values = self.beside
         return f"{other} = {Choice(values).words()}"
+
+    @property
+    def needed_beside(self):
+        """Values of the other key with which this one must stand."""
+        return self.needed if isinstance(self.needed, tuple) else self.beside[1] if self.needed else ()
+
+    @property
+    def needed_words(self):
+        """These, as `kind = "bulk"`; None if there are none."""
+        return f"{self.beside[0]} = {Choice(self.needed_beside).words()}" if self.needed else None
 
     def applies_to(self, variant):
         return variant is None or not self.only or variant in self.only
@@ -85,11 +95,6 @@ def keys_of(*classes):
                 name = described.name or each.name
                 keys[name] = dataclasses.replace(described, name=name)
     return keys
-
-
-def later_keys(*classes):
-    """Keys that the design has and this version does not."""
-    return tuple(name for cls in classes for name in getattr(cls, "later", ()))
 
 
 def bulky(default=()):
@@ -274,6 +279,8 @@ class Choice(Kind):
 class Name(Kind):
     """A name of something in the scenario (design section 9, point 9)."""
 
+    forbidden: str = ":,*?["
+
     def fits(self, value):
         return isinstance(value, str)
 
@@ -281,7 +288,7 @@ class Name(Kind):
         return "a name in quotes"
 
     def fault(self, value):
-        return name_fault(value)
+        return name_fault(value, self.forbidden)
 
 
 def name_fault(name, forbidden=":,*?["):
@@ -351,10 +358,11 @@ class Row(Kind):
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A list of one kind that is not empty; `distinct` refuses repetition."""
+    """A list of one kind that is not empty, which `least` says; `distinct` refuses repetition."""
 
     item: Kind
     distinct: bool = False
+    least: str = "not empty"
 
     def fits(self, value):
         return isinstance(value, list)
@@ -363,7 +371,7 @@ class ListOf(Kind):
         return f"a list, each item {self.item.words()}"
 
     def fault(self, value):
-        return None if value else f"must be {self.words()}, and not empty"
+        return None if value else f"must be {self.words()}, and {self.least} (got [])"
 
     def read(self, value, place):
         checked = super().read(value, place)
@@ -444,8 +452,10 @@ class Table(Kind):
 class Tables(Kind):
     """An array of tables, as `[[flows]]`, to be read by whoever knows what is in them."""
 
+    how: str = "with [[double brackets]]"
+
     def fits(self, value):
         return isinstance(value, list)
 
     def words(self):
-        return "an array of tables, written with [[double brackets]]"
+        return f"an array of tables, written {self.how}"

@@ -11,7 +11,10 @@ from lasermesh.scenario.read_experiment import read_experiment
 from lasermesh.scenario.read_topology import read_topology
 from lasermesh.scenario.sources import FileFault, Place, Source, display_name, open_toml
 
-_EXPERIMENT_KEYS = {"topology", "duration_s", "flows", "routing", "packets"}
+_EXPERIMENT_KEYS = {
+    *("topology", "duration_s", "flows", "routing", "packets"),
+    *("sensors", "compute", "power", "transfers", "workloads", "alternatives"),
+}
 
 
 def load_topology(name_or_path, sets=()):
@@ -74,7 +77,7 @@ def load_made(table, sets=(), read_policy=None):
     )
     if report.problems:
         raise ScenarioError(table["name"], report.problems)
-    return dataclasses.replace(experiment, files=report.sha256, warnings=tuple(report.warnings))
+    return _with_sources(experiment, report)
 
 
 def _load(name_or_path, sets, wanted, read_policy=None):
@@ -116,7 +119,18 @@ def _read(name_or_path, sets, wanted, report, read_policy):
     if (wanted, found) == ("topology", "experiment"):
         scenario = scenario.topology
         file = scenario.file
-    return dataclasses.replace(scenario, file=file, files=report.sha256, warnings=tuple(report.warnings))
+    return _with_sources(scenario, report, file=file)
+
+
+def _with_sources(scenario, report, **changes):
+    """The scenario knowing what it was read from, and so the experiments of its alternatives."""
+    changes |= {"files": report.sha256, "warnings": tuple(report.warnings)}
+    if getattr(scenario, "alternatives", ()):
+        changes["alternatives"] = tuple(
+            dataclasses.replace(each, experiment=_with_sources(each.experiment, report, **changes))
+            for each in scenario.alternatives
+        )
+    return dataclasses.replace(scenario, **changes)
 
 
 def _path_of(name_or_path, wanted):
@@ -143,20 +157,42 @@ def _below_topology(option):
 
 def _read_experiment(source, options, default_name, read_policy):
     """The experiment in a source, with its topology from there or from a file of its own."""
-    for_topology = [option for option in options if _below_topology(option) is not option]
+    outlines = {}
+
+    def changed(changes, by):
+        return dataclasses.replace(_with_options(source, [*changes, *options]), changed_by=by)
+
+    def outline_of(value, place, name, changes=()):
+        changes = _for_topology(changes)
+        is_here = isinstance(value, dict)
+        key = (None if is_here else value, repr(changes))
+        if key not in outlines:  # several alternatives may have the same, which takes long if it is large
+            if is_here:
+                outlines[key] = _in_file(read_topology(value, place, name), place.source)
+            else:
+                outlines[key] = _outline_of_named(value, place, [*changes, *_for_topology(options)])
+        return outlines[key]
+
+    return read_experiment(_with_options(source, options), default_name, changed, outline_of, read_policy)
+
+
+def _for_topology(options):
+    return [option for option in options if _below_topology(option) is not option]
+
+
+def _with_options(source, options):
+    """The source with options applied; those for the topology only where it stands in there."""
+    if not options:
+        return source
+    source = source.copy()
+    for_topology = _for_topology(options)
     for option in options:
         if option not in for_topology:
             apply_option(option, source)
     if isinstance(source.data.get("topology"), dict):
         for option in for_topology:
             apply_option(option, source)
-
-    def outline_of(value, place, name):
-        if isinstance(value, dict):
-            return _in_file(read_topology(value, place, name), source)
-        return _outline_of_named(value, place, for_topology)
-
-    return read_experiment(source.data, Place(source), default_name, outline_of, read_policy)
+    return source
 
 
 def _outline_of_named(name, place, options):

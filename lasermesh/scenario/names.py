@@ -86,6 +86,14 @@ class NodeNames:
             self._report_unknown("node or group", name, [*self._rows, *self.groups], place)
         return BAD
 
+    def knows(self, name):
+        """Whether `find_nodes` finds something of that name, or might if all of the topology were known."""
+        if name in self._rows or name in self.groups:
+            return True
+        if (row := row_number(name)) is not None:
+            return row < len(self) or bool(self._unknown_prefixes)
+        return not self.groups_known or any(name.startswith(prefix) for prefix in self._unknown_prefixes)
+
     def _report_unknown(self, what, name, known, place):
         """Says that nothing has that name, and which known one may be meant."""
         self._suggestions += 1

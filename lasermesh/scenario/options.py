@@ -1,7 +1,8 @@
-"""`--set PATH=VALUE`: replacing values of a scenario file before it is checked."""
+"""`PATH=VALUE`, of `--set` or an alternative's `set`: replacing values of a file before it is checked."""
 
 import re
 import tomllib
+from copy import deepcopy
 from typing import NamedTuple
 
 from lasermesh.scenario.problems import did_you_mean, shown
@@ -9,29 +10,39 @@ from lasermesh.scenario.sources import dotted
 
 _STEP = re.compile(r'"([^"]*)"|\[(\d{1,9})\]|([^."\[\]=]+)')
 _PATH = re.compile(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern})|\[\d{{1,9}}\])*")
-_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "observe", "options")
+_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "observe", "options", "transfers")
 
 
 class Option(NamedTuple):
-    """One `--set`: its text as given, the path as keys and indices, and the value."""
+    """One change: where it stands, the path as keys and indices, and the value."""
 
-    text: str
+    where: tuple  # (file, line), or ("--set PATH=VALUE", None)
+    key: str | None  # of the file, under which it stands
     path: tuple
     value: object
 
 
 def parse_option(text, report):
-    """The `Option` of `PATH=VALUE`, or None after reporting."""
+    """The `Option` of the command line's `PATH=VALUE`, or None after reporting."""
     shown_text = f"--set {text}"
     report.opened(shown_text)
+    return _parse(text, report, (shown_text, None), None)
+
+
+def parse_change(text, place):
+    """The `Option` of `PATH=VALUE` at a place in a file, or None after reporting."""
+    return _parse(text, place.source.report, place.locate(), place.key)
+
+
+def _parse(text, report, where, key):
     path_text, equals, value_text = text.partition("=")
     if not equals or _PATH.fullmatch(path_text.strip()) is None:
         example = "routing.interval_s=2 or links[1].mask_deg=10"
-        report.add(shown_text, None, None, f"must be PATH=VALUE, as {example}", text)
+        report.add(*where, key, f"must be PATH=VALUE, as {example}", text)
         return None
     steps = _STEP.finditer(path_text.strip())
     path = tuple(int(step[2]) if step[2] else step[3] or step[1] for step in steps)
-    return Option(shown_text, path, value_of(value_text))
+    return Option(where, key, path, value_of(value_text))
 
 
 def value_of(text):
@@ -57,15 +68,16 @@ def apply_option(option, source):
         elif (found := _find_in_list(target, step)) is None:
             where = f" in {dotted(walked)}" if walked else ""
             message = f"there is no {shown(step)}{where}{did_you_mean(str(step), _names_in(target))}"
-            source.report.add(option.text, None, None, message)
+            source.report.add(*option.where, option.key, message)
             return
         walked += (found,)
         if not is_last:
             target = target[found]
-    target[found] = option.value
-    for path in [path for path in source.lines if path[: len(walked)] == walked]:
-        del source.lines[path]
-    source.options[walked] = option.text
+    target[found] = deepcopy(option.value)  # a later option may change a part of it, in one copy of the file
+    for known in (source.lines, source.options):
+        for path in [path for path in known if path[: len(walked)] == walked]:
+            del known[path]
+    source.options[walked] = option.where
 
 
 def _find_in_list(target, step):

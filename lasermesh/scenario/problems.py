@@ -4,7 +4,7 @@ import datetime
 import difflib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from lasermesh.errors import UserError
 
@@ -61,6 +61,7 @@ class Report:
         self.warnings = []
         self.sha256 = {}
         self._problems = []
+        self._known = set()
         self._rank = {}
 
     def opened(self, file, sha256=None):
@@ -69,13 +70,22 @@ class Report:
         if sha256 is not None:
             self.sha256[file] = sha256
 
-    def add(self, file, line, key, message, given=None):
+    def add(self, file, line, key, message, given=None, more=""):
+        """Notes a problem, once, with `more` behind it if it is new.
+
+        What does not depend on the topology, or on changes, is read again with each of several.
+        """
         self.opened(file)
-        key = key and writable(key)
-        self._problems.append(Problem(file, line, key, json_ready(given), writable(message)))
+        problem = Problem(file, line, key and writable(key), json_ready(given), writable(message))
+        if problem not in self._known:
+            self._known.add(problem)
+            self._problems.append(replace(problem, message=problem.message + writable(more)))
 
     def warn(self, file, line, key, message):
-        self.warnings.append(writable(str(Problem(file, line, key, None, message))))
+        """Notes a warning, once."""
+        warning = writable(str(Problem(file, line, key, None, message)))
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     @property
     def problems(self):

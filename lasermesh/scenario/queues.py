@@ -187,7 +187,7 @@ class QueuesOfLinks:
         topology = experiment.topology
         n_nodes = len(topology.node_names)
         self._experiment = experiment
-        self._n_satellites = sum(group.size for group in topology.satellites)
+        self._n_satellites = topology.n_satellites
         self._masks = [
             tuple(_mask_of(rows, n_nodes) for rows in (each.from_rows, each.to_rows))
             for each in experiment.queues

@@ -1,14 +1,20 @@
 """Reading an experiment: its own tables and its topology."""
 
+from typing import NamedTuple
+
 from lasermesh.scenario.experiment import BREAK_FIRST, CENTRAL, TRAIN, Experiment, Packets, Routing
 from lasermesh.scenario.fields import BAD, Choice
 from lasermesh.scenario.flows import LONGEST_S, SCALED
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.read_alternatives import PLAIN, Selection, read_alternatives
+from lasermesh.scenario.read_equipment import SORTS, read_equipment, tables_elsewhere
 from lasermesh.scenario.read_faults import read_faults
 from lasermesh.scenario.read_flows import read_flows
 from lasermesh.scenario.read_observe import mark_traced, read_observe
 from lasermesh.scenario.read_queues import check_queue_keys, check_takes_trains, read_queues
+from lasermesh.scenario.read_workloads import Around, read_workloads, warn_of_idle
 from lasermesh.scenario.reading import read_table
+from lasermesh.scenario.sources import Place
 
 MOST_NAMED = 5
 MOST_PENDING = 100
@@ -17,36 +23,118 @@ MOST_PENDING = 100
 WHOLE_STEPS_TOLERANCE = 1e-9  # relative; 0.3 / 0.1 is not 3 in floating point
 
 
-def read_experiment(table, place, default_name, outline_of, read_policy=None):
+def read_experiment(source, default_name, changed, outline_of, read_policy=None):
     """An experiment, or None if a part of it could not be read.
 
-    It is to be used only if nothing was reported. `outline_of` gives the `Outline` (None if there is no such
-    topology) for the value of the key `topology`, its place, and the name to use if it has none.
-    `read_policy` is that of `load_experiment`.
+    It is to be used only if nothing was reported.
+
+    Parameters
+    ----------
+    source : Source
+    default_name : str
+    changed : function
+        Gives the `Source` as the `Option`s of an alternative, whose place it gets too, change it.
+    outline_of : function
+        Gives the `Outline` (None if there is no such topology) for the value of the key `topology`, its
+        place, the name to use if it has none, and the options of an alternative.
+    read_policy : function
+        That of `load_experiment`.
     """
-    values = read_table((Experiment,), table, place)
+    place = Place(source)
+    values = _read_keys(place, default_name)
+    alternatives, changes = read_alternatives(values["alternatives"], place, values)
+    selection = Selection(values["workloads"], alternatives)
+    versions = {PLAIN: _Version(values, place, _outline_of(values, place, default_name, outline_of))}
+    for variant, index in selection.variants.items():
+        if variant not in versions:
+            options = changes[variant.sets]
+            there = Place(changed(options, place.at("alternatives", index))) if options else place
+            given = _read_keys(there, default_name) if options else values
+            if variant.topology is None:
+                outline = _outline_of(given, there, default_name, outline_of, options)
+            else:
+                named = place.at("alternatives", index, "topology")
+                outline = outline_of(variant.topology, named, variant.topology, options)
+            versions[variant] = _Version(given, there, outline)
+    experiments = {}
+    for variant, version in versions.items():
+        others = [other.names for other in versions.values() if other is not version]
+        part = _Part(selection.names(variant), tables_elsewhere(version.values, version.names, others))
+        experiments[variant] = _read_with(version, part, read_policy)
+    if None in experiments.values() or BAD in (*alternatives, *values.values()):
+        return None
+    tables = {sort: values[sort] for sort in SORTS}
+    experiment = selection.resolve(experiments, tables, place)
+    warn_of_idle(experiment, place)
+    return experiment
+
+
+def _read_keys(place, default_name):
+    """Values of all keys at the top of an experiment, tables as they stand there."""
+    values = read_table((Experiment,), place.source.data, place)
     if values["name"] is None:
         values["name"] = default_name
-    outline = None
-    if values["topology"] is not BAD:
-        outline = outline_of(values["topology"], place.at("topology"), default_name)
-    values["topology"] = outline.topology if outline else None
+    _check_times(values["start_s"], values["duration_s"], place)
+    _check_something_happens(values, place)
+    return values
+
+
+def _outline_of(values, place, default_name, outline_of, options=()):
+    """That of the experiment's own topology, None if there is none."""
+    if values["topology"] is BAD:
+        return None
+    return outline_of(values["topology"], place.at("topology"), default_name, options)
+
+
+class _Version(NamedTuple):
+    """The experiment as one of its variants has it."""
+
+    values: dict  # of the keys at its top
+    place: Place
+    outline: object  # Outline of its topology; None if there is none
+
+    @property
+    def names(self):
+        """`NodeNames`, None where nothing is known of the topology."""
+        return self.outline.names if self.outline else None
+
+
+class _Part(NamedTuple):
+    """What of an experiment there is in one of its variants."""
+
+    workloads: set  # names of those that run there
+    elsewhere: frozenset  # (sort, name) of the tables that are not there
+
+
+def _read_with(version, part, read_policy):
+    """The `Experiment` of a `_Version`; None if a part of it could not be read."""
+    values, place, outline = dict(version.values), version.place, version.outline
+    values |= {"topology": outline.topology if outline else None, "alternatives": ()}
     values["routing"] = _read_routing(values["routing"], place.at("routing"), outline, read_policy)
     values["packets"] = _read_packets(values["packets"], place.at("packets"))
-    _check_times(values["start_s"], values["duration_s"], place)
-    names = outline.names if outline else None
+    names = version.names
     topology, duration_s = values["topology"], values["duration_s"]
     values["queues"] = read_queues(values["queues"], place, names, topology)
     values["flows"], expanded = read_flows(values["flows"], place, names, topology, duration_s)
-    _check_scale(values["packets"], values["flows"], place)
+    _check_scale(values, place)
     values["faults"] = read_faults(values["faults"], place, names, topology, duration_s)
     values["observe"] = read_observe(values["observe"], place.at("observe"), names, values["flows"], expanded)
+    equipment = read_equipment(values, place, names, topology, part.elsewhere)
+    flow_names = tuple(flow.name for flow in values["flows"] if flow is not BAD)
+    around = Around(equipment, names, topology, flow_names)
+    values["workloads"] = read_workloads(values["workloads"], place, around, part.workloads)
     if values["fidelity"] == TRAIN:
         _check_trains(values, place, outline)
-    parts = [*values.values(), *values["flows"], *values["queues"], *values["faults"]]
-    if BAD in parts or topology is None:
+    values |= equipment.tables
+    read = [each for value in values.values() for each in (value if isinstance(value, tuple) else (value,))]
+    if BAD in read or topology is None:
         return None
     return Experiment(**values, expanded_flows=mark_traced(expanded, values["observe"]))
+
+
+def _check_something_happens(values, place):
+    if values["flows"] == () and values["workloads"] == ():
+        place.at("flows").report("missing; an experiment has at least one [[flows]] or [[workloads]]")
 
 
 def _read_routing(table, place, outline, read_policy):
@@ -92,11 +180,19 @@ def _read_packets(table, place):
     return BAD if BAD in values.values() else Packets(**values)
 
 
-def _check_scale(packets, flows, place):
+def _check_scale(values, place):
     """All flows must be of kinds of which a scaled rate leaves the times and sizes that they have."""
+    packets = values["packets"]
     if packets is BAD or packets.scale == 1.0:
         return
-    for index, flow in enumerate(flows):
+    if values["workloads"] != ():
+        place.at("packets", "scale").report(
+            "other than 1 does not go with [[workloads]], whose sizes and times are not scaled "
+            f"(got {packets.scale:g})",
+            packets.scale,
+        )
+        return
+    for index, flow in enumerate(values["flows"]):
         if flow is not BAD and flow.kind not in SCALED:
             place.at("packets", "scale").report(
                 f"other than 1 goes with flows of kind {Choice(SCALED).words()}, but flows[{index}], "

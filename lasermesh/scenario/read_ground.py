@@ -23,7 +23,9 @@ def read_ground(table, place, names):
         return None
     own = {each.name: values.pop(each.name) for each in dataclasses.fields(Site) if each.name != "name"}
     if variant == SITES:
-        values["sites"] = _read_sites(values, place, names)
+        values["sites"] = (
+            BAD if own["antennas"] is BAD else _read_sites(values, own["antennas"], place, names)
+        )
     else:
         names.add_node(values["name"], place)
         _resolve_site(own, place)
@@ -31,8 +33,8 @@ def read_ground(table, place, names):
     return None if BAD in values.values() else GroundGroup(**values)
 
 
-def _read_sites(values, place, names):
-    """The sites of a CSV file; BAD if they could not be read."""
+def _read_sites(values, antennas, place, names):
+    """The sites of a CSV file, with so many antennas where it says nothing; BAD if they could not be read."""
     if BAD in (values["sites"], values["prefix"]):
         names.add_unknown()
         return BAD
@@ -45,6 +47,8 @@ def _read_sites(values, place, names):
     for line, row in rows:
         names.add_node(prefix + row["name"], line.at("name"))
         _resolve_site(row, line)
+        if row["antennas"] is None:
+            row["antennas"] = antennas
         sites.append(BAD if BAD in row.values() else Site(**row | {"name": prefix + row["name"]}))
     if not sound:
         names.add_unknown(prefix)

@@ -20,7 +20,7 @@ from lasermesh.scenario.topology import (
 )
 
 _VARIANTS = {"grid": GRID, "nearest": NEAREST, "guest": GUEST, "ground": GROUND, "plan": PLAN}
-_CHOICES = {
+CHOICES = {
     GROUND: ("all", "nearest", "highest", "longest-remaining"),
     GUEST: ("nearest", "random", "longest-remaining"),
 }
@@ -43,7 +43,7 @@ def read_link_rule(table, place, satellites, ground, names, grid_needs, step_s, 
     variant = _VARIANTS.get(given) if isinstance(given, str) else None
     values = read_table((LinkRule,), table, place, variant)
     check_queue_keys(values, place)
-    if variant in _CHOICES:
+    if variant in CHOICES:
         _resolve_choice(values, variant, place)
     if variant == GRID:
         if values["degree"] is not None and "offsets" in table:
@@ -166,7 +166,7 @@ def _one_gives_rate(client, host):
 
 def _resolve_choice(values, variant, place):
     """Fills in which partner is taken; not every rule knows every choice."""
-    choose, known = values["choose"], _CHOICES[variant]
+    choose, known = values["choose"], CHOICES[variant]
     if choose is None:
         values["choose"] = known[0]
     elif choose is not BAD and choose not in known:

@@ -62,6 +62,12 @@ def rows_of_words(given, place, names, topology):
 
     BAD if they cannot be known, be it that a name is wrong, which is reported.
     """
+    rows = rows_as_given(given, place, names, topology)
+    return BAD if rows is BAD else tuple(sorted(rows))
+
+
+def rows_as_given(given, place, names, topology):
+    """As `rows_of_words`, but in the order in which they are named first."""
     if names is None:
         return BAD
     group_rows = None if topology is None else topology.group_rows
@@ -71,7 +77,7 @@ def rows_of_words(given, place, names, topology):
         found = [names.find_nodes(word, place.at(i), group_rows) for i, word in enumerate(given)]
     if BAD in found:
         return BAD
-    return tuple(sorted({row for rows in found for row in rows}))
+    return tuple(dict.fromkeys(row for rows in found for row in rows))
 
 
 def check_takes_trains(tables):

@@ -2,10 +2,10 @@
 
 import math
 
-from lasermesh.scenario.fields import BAD, name_fault
+from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.presets import PRESETS
 from lasermesh.scenario.problems import did_you_mean, shown
-from lasermesh.scenario.reading import read_table
+from lasermesh.scenario.reading import named_tables, read_table
 from lasermesh.scenario.terminals import MOUNTS, Acquisition, TerminalType
 
 _RATE_LAW = ("rate_gbps", "reference_range_km", "rate_steps_gbps")
@@ -13,18 +13,10 @@ _RATE_LAW = ("rate_gbps", "reference_range_km", "rate_steps_gbps")
 
 def read_terminals(tables, place):
     """Terminal types by name, BAD in place of one that could not be read; `tables` may be BAD."""
-    terminals = {}
-    for name, table in () if tables is BAD or not tables else tables.items():
-        here = place.at("terminals", name)
-        terminals[name] = BAD
-        fault = name_fault(name)
-        if fault is not None:
-            here.report(fault, name)
-        elif not isinstance(table, dict):
-            here.report(f"must be a table (got {shown(table)})", table)
-        else:
-            terminals[name] = _read_terminal(name, table, here)
-    return terminals
+    return {
+        name: BAD if table is None else _read_terminal(name, table, here)
+        for name, (table, here) in named_tables("terminals", tables, place).items()
+    }
 
 
 def _read_terminal(name, table, place):

@@ -1,6 +1,6 @@
 """Reading one table of a scenario file by the metadata of its dataclass."""
 
-from lasermesh.scenario.fields import BAD, keys_of, later_keys
+from lasermesh.scenario.fields import BAD, keys_of, name_fault
 from lasermesh.scenario.problems import closest, shown
 
 # Units that people write, by what they measure, each in those of one of them.
@@ -37,7 +37,7 @@ def read_table(classes, table, place, variant=None):
     meant = set()
     for name, value in table.items():
         if name not in keys:
-            message, known = unknown_key(name, value, keys, later_keys(*classes))
+            message, known = unknown_key(name, value, keys)
             place.at(name).report(message, value)
             meant.add(known)
     # A key that was meant by a misspelt one is not reported as missing too.
@@ -62,7 +62,7 @@ def _beside_other(key, values, table, place):
         message = f"goes with {key.beside_words}, {why}"
         place.at(key.name).report(message, table[key.name])
         return BAD
-    if key.name not in table and key.needed and found in wanted:
+    if key.name not in table and found in key.needed_beside:
         message = f"missing; must be {key.kind.words()}, with {other} = {shown(found)}"
         place.at(key.name).report(message)
         return BAD
@@ -96,10 +96,25 @@ def read_tables(key_name, items, place):
     return tables
 
 
-def unknown_key(name, value, keys, later=()):
+def named_tables(key_name, tables, place):
+    """The tables of a table of tables by name, each with its place; None in place of one that is wrong.
+
+    What is wrong with a name, or is no table, is reported. `tables` may be BAD or empty.
+    """
+    found = {}
+    for name, table in () if tables is BAD or not tables else tables.items():
+        here = place.at(key_name, name)
+        fault = name_fault(name)
+        if fault is not None:
+            here.report(fault, name)
+        elif not isinstance(table, dict):
+            here.report(f"must be a table (got {shown(table)})", table)
+        found[name] = (table if fault is None and isinstance(table, dict) else None, here)
+    return found
+
+
+def unknown_key(name, value, keys):
     """What to say about a key that is not known, and the known one that was meant, if any."""
-    if name in later:
-        return "not yet supported", None
     hint, known = unit_hint(name, value, keys)
     if hint is not None:
         return hint, known

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import tomllib
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,17 +23,23 @@ class FileFault(Exception):
 
 @dataclass
 class Source:
-    """A TOML file as read: its values, the line of each path, and which paths `--set` has replaced."""
+    """A TOML file as read: its values, the line of each path, and where those stand that were replaced."""
 
     path: Path
     report: Report
     data: dict
     lines: dict
     options: dict = field(default_factory=dict)
+    changed_by: object = None
+    """Place of the alternative whose `set` made this copy of a file."""
 
     @property
     def file(self):
         return display_name(self.path)
+
+    def copy(self):
+        """The same file, to be changed for itself; what is found wrong with it goes to the same report."""
+        return Source(self.path, self.report, deepcopy(self.data), dict(self.lines), dict(self.options))
 
 
 @dataclass(frozen=True)
@@ -51,21 +58,25 @@ class Place:
 
     @property
     def is_option(self):
-        """Whether a `--set` gave the value of this very path."""
+        """Whether a `--set`, or the `set` of an alternative, gave the value of this very path."""
         return self.path in self.source.options
 
     def locate(self):
-        """File (or option) and line of this path, or of the nearest enclosing one that stands in the file."""
+        """File (or option) and line of this path, or of the nearest enclosing one that stands somewhere."""
         for length in range(len(self.path), 0, -1):
             path = self.path[:length]
             if path in self.source.options:
-                return self.source.options[path], None
+                return self.source.options[path]
             if path in self.source.lines:
                 return self.source.file, self.source.lines[path]
         return self.source.file, None
 
     def report(self, message, given=None):
-        self.source.report.add(*self.locate(), self.key, message, given)
+        where, by = self.locate(), self.source.changed_by
+        # Alone it may be right, and wrong only together with a change that stands elsewhere.
+        is_change = where[1] is not None and where in self.source.options.values()
+        more = "" if by is None or is_change else f", with the changes of {by}"
+        self.source.report.add(*where, self.key, message, given, more)
 
     def warn(self, message):
         self.source.report.warn(*self.locate(), self.key, message)

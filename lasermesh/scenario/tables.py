@@ -13,7 +13,6 @@ from lasermesh.scenario.fields import (
     Row,
     Text,
     keys_of,
-    later_keys,
 )
 from lasermesh.scenario.problems import closest, did_you_mean, shown
 from lasermesh.scenario.reading import unit_hint
@@ -47,7 +46,6 @@ def read_csv(text, file, cls, report):
     columns = None if header in (None, _NOTHING) else _columns(header, keys, file, report)
     if columns is None:
         return [], False
-    later = [name for name in later_keys(cls) if name in columns]
     rows, sound = [], True
     for line in lines:
         if line is None:
@@ -55,10 +53,6 @@ def read_csv(text, file, cls, report):
         number, cells = line
         place = Line(report, file, number)
         values = _row_values(keys, columns, cells, place)
-        for name in later:
-            if _cell(cells, columns[name]):
-                place.at(name).report("not yet supported; leave the column empty")
-                sound = False
         if BAD in values.values():
             sound = False
         else:

@@ -6,7 +6,6 @@ import datetime
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
 from lasermesh.scenario.fields import (
     Choice,
@@ -253,7 +252,10 @@ class Site:
         "linear between them.",
     )
     antennas: int | None = key(
-        Integer(1, 10**6), None, only=(ONE_SITE,), help="Links at a time; absent: see the rule's choose."
+        Integer(1, 10**6),
+        None,
+        only=(ONE_SITE, SITES),
+        help="Links at a time; of a group, of each site that does not say; absent: see the rule's choose.",
     )
     availability: float | None = key(
         Number(above=0.0, high=1.0),
@@ -416,7 +418,6 @@ class LinkRule(QueueKeys):
 class Topology:
     """Nodes and link rules: all that fixes the link graph at every instant."""
 
-    later: ClassVar = ("sensors", "compute", "power")
     name: str = key(Name(), None, help="Name of the topology; absent: that of the file.")
     epoch: datetime.datetime = key(
         Moment(1957, 2056),
@@ -452,6 +453,15 @@ class Topology:
         """Names in row order: satellites group by group, then ground sites."""
         names = [name for group in self.satellites for name in group.node_names]
         return tuple(names + [site.name for group in self.ground for site in group.sites])
+
+    @cached_property
+    def n_satellites(self):
+        """How many there are; rows of ground sites follow theirs."""
+        return sum(group.size for group in self.satellites)
+
+    def is_ground(self, row):
+        """Whether a node is a ground site."""
+        return row >= self.n_satellites
 
     @cached_property
     def _rows(self):

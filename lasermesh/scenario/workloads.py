@@ -4,10 +4,7 @@ Sensors take scenes, computers work on them, arrays and batteries feed both; wor
 where, what is made of it, and where the result has to arrive (`lasermesh docs workloads`).
 """
 
-# ruff: noqa: RUF009 (the calls beside the fields make dataclass fields)
-
 from dataclasses import dataclass
-from pathlib import Path
 
 from lasermesh.scenario.fields import (
     Choice,
@@ -24,13 +21,21 @@ from lasermesh.scenario.fields import (
 )
 from lasermesh.scenario.flows import LONGEST_S, PACKET_BYTES, PERIOD, TIME
 from lasermesh.scenario.queues import NODES
-from lasermesh.scenario.topology import NODE, RATE
+from lasermesh.scenario.topology import RATE
 
 MOST_BYTES = 10**15
 BYTES = Integer(1, MOST_BYTES, unit="bytes")
 COUNT = Integer(1, 1_000_000)
+LEAST_EVERY_S = 1e-6
 WATT = Number(0.0, 1e9, unit="W")
 SHARE = Number(0.0, 1.0)
+
+NODES_OF_A_GROUP = Either(
+    (
+        Text("the name of a node or group in quotes"),
+        ListOf(Text("the name of a node or group"), distinct=True, least="of two nodes at least"),
+    )
+)
 
 REGULAR, POISSON = "regular", "poisson"
 DROP_NEW, DROP_OLDEST = "drop-new", "drop-oldest"
@@ -47,18 +52,26 @@ INFERENCE, COLLECTIVE = "inference", "collective"
 WORKLOAD_KINDS = (*SCENE_KINDS, INFERENCE, COLLECTIVE)
 CHAT, CODE = TOKENS = ("azure-chat", "azure-code")
 RING, TREE, ALL_TO_ALL = PATTERNS = ("ring", "tree", "all-to-all")
+EXPANDED = (BENT_PIPE, MESH_RELAY, IN_ORBIT, ON_BOARD)
+"""Kinds of scenes whose stages follow from the kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
     """Scenes that some nodes take, as `[sensors.NAME]`."""
 
-    name: str = bulky("")
+    name: str = ""
     on: tuple[str, ...] = key(NODES, help="Nodes that carry it: a group, or a list of nodes.")
     scene_bytes: int = key(BYTES, help="Size of a scene.")
-    every_s: float | None = key(PERIOD, None, help="From one scene to the next; or rate_gbps and duty.")
+    every_s: float | None = key(
+        Number(LEAST_EVERY_S, LONGEST_S, unit="s"),
+        None,
+        help="From one scene to the next; or rate_gbps and duty.",
+    )
     arrivals: str = key(
-        Choice((REGULAR, POISSON)), REGULAR, help="Whether scenes come evenly, or at exponential gaps."
+        Choice((REGULAR, POISSON)),
+        REGULAR,
+        help="Whether scenes come every_s evenly, or so on average at exponential gaps.",
     )
     rate_gbps: float | None = key(RATE, None, help="Raw rate of the instrument while it is on, beside duty.")
     duty: float | None = key(
@@ -73,14 +86,14 @@ class Sensor:
         Choice((DROP_NEW, DROP_OLDEST)), DROP_NEW, help="What is lost when the storage is full."
     )
 
-    rows: tuple[int, ...] = bulky()  # nodes, in order
+    rows: tuple[int, ...] = bulky()  # nodes, ascending
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
     """What some nodes can work out, as `[compute.NAME]`."""
 
-    name: str = bulky("")
+    name: str = ""
     on: tuple[str, ...] = key(NODES, help="Nodes that carry it: a group, or a list of nodes.")
     accelerators: int = key(COUNT, 1, help="Accelerators of each node.")
     jobs_in_parallel: int = key(COUNT, 1, help="Jobs that each accelerator works on at once.")
@@ -92,7 +105,11 @@ class Compute:
         Number(0.0, LONGEST_S, unit="s"), 0.0, help="Time of a job: its mean, of lognormal its median."
     )
     service_p95_s: float | None = key(
-        PERIOD, None, beside=("service", (LOGNORMAL,)), help="Time that 95 % of the jobs stay below."
+        PERIOD,
+        None,
+        beside=("service", (LOGNORMAL,)),
+        needed=True,
+        help="Time that 95 % of the jobs stay below.",
     )
     rate_gbps: float | None = key(
         RATE, None, help="What each job reads of its input; adds size / rate to its time; absent: nothing."
@@ -108,7 +125,7 @@ class Compute:
 class Power:
     """What some satellites generate, store and need, as `[power.NAME]`."""
 
-    name: str = bulky("")
+    name: str = ""
     on: tuple[str, ...] = key(NODES, help="Satellites that have it: a group, or a list of nodes.")
     array_w: float = key(WATT, help="What the solar array gives in full sunlight.")
     battery_wh: float = key(Number(0.0, 1e9, unit="Wh"), help="What the battery holds.")
@@ -174,20 +191,29 @@ class Stage:
         help="Which one: the nearest by the mesh, the least loaded, the soonest done.",
     )
     compute: str | None = key(Text("the name of a [compute] table"), None, help="What works on it there.")
-    result_bytes: int | None = key(BYTES, None, help="Size of what comes out; absent: as it went in.")
+    result_bytes: int | None = key(
+        BYTES, None, help="Size of what compute makes of it; absent: as it went in."
+    )
 
-    rows: tuple[int, ...] = bulky()  # candidates of a transfer
+    rows: tuple[int, ...] = bulky()
+    """Candidates of a transfer, ascending: those that have the compute of the stages which follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """Work that is measured from end to end, as `[[workloads]]`."""
 
-    name: str = key(Name(), help="Name of the workload.")
+    name: str = key(
+        Name(forbidden=":,*?[/>"), help="Name of the workload; its transfers are flows NAME/FROM>TO."
+    )
     kind: str = key(Choice(WORKLOAD_KINDS), CUSTOM, help="What is done.")
     class_: int = key(Integer(0, 7), 0, name="class", help="Class of its packets.")
     expires_s: float | None = key(
-        PERIOD, None, help="What is not delivered so long after its capture is lost; absent: never."
+        PERIOD,
+        None,
+        beside=("kind", (*SCENE_KINDS, INFERENCE)),
+        help="A scene, or an answer, that is not delivered so long after capture or asking is lost; absent: "
+        "never.",
     )
     guesses: tuple[str, ...] = key(
         ListOf(Text("a sentence")),
@@ -199,38 +225,62 @@ class Workload:
         Text("the name of a [sensors] table"),
         None,
         beside=("kind", SCENE_KINDS),
+        needed=True,
         help="Sensor whose scenes it handles.",
     )
     stages: tuple[Stage, ...] = key(
-        Tables(), (), beside=("kind", (CUSTOM,)), help="What happens to a scene, one after the other."
+        Tables("as stages = [{ ... }, { ... }]"),
+        (),
+        beside=("kind", (CUSTOM,)),
+        needed=True,
+        help="What happens to a scene, one after the other.",
     )
     stations: tuple[str, ...] = key(
         NODES,
         (),
-        beside=("kind", (BENT_PIPE, MESH_RELAY, IN_ORBIT, ON_BOARD)),
-        help="Where data or results come down: stations of bent-pipe, gateways of the others.",
+        beside=("kind", EXPANDED),
+        needed=True,
+        help="Ground sites where data or results come down, names of nodes or groups.",
     )
     compute: str | None = key(
         Text("the name of a [compute] table"),
         None,
-        beside=("kind", (BENT_PIPE, MESH_RELAY, IN_ORBIT, ON_BOARD, INFERENCE)),
-        help="What works on it: on the ground, in orbit, or where the sensor is.",
+        beside=("kind", (*EXPANDED, INFERENCE)),
+        needed=(IN_ORBIT, ON_BOARD, INFERENCE),
+        help="What works on it: at the stations (bent-pipe, mesh-relay), in orbit, or where the sensor is.",
     )
     choose: str = key(
         Choice(CHOICES),
         NEAREST,
-        help="Which of several targets: nearest by the mesh, least-loaded, or soonest done.",
+        beside=("kind", (*EXPANDED, INFERENCE)),
+        help="Target of the first transfer, or of a request: the nearest by the mesh, the least loaded, or "
+        "the soonest done.",
     )
-    reconsider: bool = key(Flag(), True, help="Whether the choice may change while it waits to be sent.")
-    result_bytes: int | None = key(BYTES, None, help="Size of the result of a scene; absent: as it went in.")
+    reconsider: bool = key(
+        Flag(),
+        True,
+        beside=("kind", (*SCENE_KINDS, INFERENCE)),
+        help="Whether the choice of a target may change while a scene or request waits to be sent.",
+    )
+    result_bytes: int | None = key(
+        BYTES,
+        None,
+        beside=("kind", EXPANDED),
+        help="Size of what compute makes of a scene; absent: as it went in.",
+    )
     # Inference.
     users: tuple[str, ...] = key(
-        NODES, (), beside=("kind", (INFERENCE,)), help="Nodes that ask: ground sites, or a list of nodes."
+        NODES,
+        (),
+        beside=("kind", (INFERENCE,)),
+        needed=True,
+        help="Nodes that ask, names of nodes or groups.",
     )
     requests_per_s: float | None = key(
         Number(above=0.0, high=1e6, unit="1/s"),
         None,
         beside=("kind", (INFERENCE,)),
+        needed=True,
         help="Requests of each user; they come at exponential gaps.",
     )
     tokens: str = key(
@@ -265,13 +315,21 @@ class Workload:
     )
     # Collectives.
     group: tuple[str, ...] = key(
-        NODES, (), beside=("kind", (COLLECTIVE,)), help="Nodes that train together; two at least."
+        NODES_OF_A_GROUP,
+        (),
+        beside=("kind", (COLLECTIVE,)),
+        needed=True,
+        help="Nodes that train together, two at least; a ring goes in this order.",
     )
     pattern: str = key(
         Choice(PATTERNS), RING, beside=("kind", (COLLECTIVE,)), help="How gradients are summed up."
     )
     step_bytes: int | None = key(
-        BYTES, None, beside=("kind", (COLLECTIVE,)), help="Gradients of each node in one exchange."
+        BYTES,
+        None,
+        beside=("kind", (COLLECTIVE,)),
+        needed=True,
+        help="Gradients of each node in one exchange.",
     )
     compute_s: float = key(
         Number(0.0, LONGEST_S, unit="s"),
@@ -296,7 +354,7 @@ class Workload:
     )
 
     user_rows: tuple[int, ...] = bulky()
-    group_rows: tuple[int, ...] = bulky()
+    group_rows: tuple[int, ...] = bulky()  # in the order of the file
     checkpoint_rows: tuple[int, ...] = bulky()
     plan: tuple[Stage, ...] = bulky()
     """Stages of a workload of scenes, whatever its kind, with their rows."""
@@ -308,7 +366,13 @@ class Alternative:
 
     name: str = key(Name(), help="Name of the alternative.")
     workloads: tuple[str, ...] = key(
-        Either((NODE, ListOf(Text("the name of a workload"), distinct=True))),
+        Either(
+            (
+                Text("the name of a workload in quotes"),
+                ListOf(Text("the name of a workload"), distinct=True),
+            )
+        ),
+        (),
         help="Workloads of this run; those that no alternative names are in every run.",
     )
     topology: str | None = key(
@@ -316,5 +380,12 @@ class Alternative:
         None,
         help="Topology instead of the experiment's; nodes by their names.",
     )
+    sets: tuple[str, ...] = key(
+        Either((Text("PATH=VALUE in quotes"), ListOf(Text("PATH=VALUE in quotes")))),
+        (),
+        name="set",
+        help="Changes to the experiment for this run, each as --set makes it; a --set comes after them.",
+    )
 
-    file: Path | None = bulky(None)
+    experiment: object = bulky(None)
+    """The resolved `Experiment` of this run, with its own topology, rows and workloads."""

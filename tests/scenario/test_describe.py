@@ -39,8 +39,15 @@ UNIT_OF_SUFFIX = {
     "day": "rev/day",
     "deg/s": "deg/s",
     "1/s": "1/s",
+    "w": "W",
+    "wh": "Wh",
 }
-RATES = {"slew_deg_per_s": "deg/s", "requests_per_s": "1/s"}
+RATES = {
+    "slew_deg_per_s": "deg/s",
+    "requests_per_s": "1/s",
+    "prefill_tokens_per_s": "1/s",
+    "decode_tokens_per_s": "1/s",
+}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -84,7 +91,6 @@ def test_limits_units_defaults_and_choices_are_there():
     assert '  on_link_down: "drop" or "reroute" (default "drop")' in text
     assert "  hop_limit: an integer from 1 to 255 (default 64)" in text
     assert "  planes: an integer of at least 1 (required with pattern; only with pattern or elements)" in text
-    assert "  not yet supported: sensors, " in text
 
 
 def test_what_goes_with_the_value_of_another_key_is_there():

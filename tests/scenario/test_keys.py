@@ -19,7 +19,6 @@ from lasermesh.scenario.fields import (
     Row,
     Text,
     keys_of,
-    later_keys,
 )
 from lasermesh.scenario.flows import Flow
 from lasermesh.scenario.positions import line_numbers
@@ -33,6 +32,15 @@ from lasermesh.scenario.topology import (
     TerminalType,
     TerminalUse,
     Topology,
+)
+from lasermesh.scenario.workloads import (
+    Alternative,
+    Compute,
+    Power,
+    Sensor,
+    Stage,
+    Transfers,
+    Workload,
 )
 from tests.scenario.scenes import TABLES, check_file
 
@@ -52,6 +60,13 @@ EXAMPLES = [
     ("queues.toml", (QueueRule,), ("queues", None)),
     ("faults.toml", (Fault,), ("faults", None)),
     ("observe.toml", (Observe,), ("observe",)),
+    ("work.toml", (Sensor,), ("sensors", None)),
+    ("work.toml", (Compute,), ("compute", None)),
+    ("work.toml", (Power,), ("power", None)),
+    ("transfers.toml", (Transfers,), ("transfers",)),
+    ("work.toml", (Workload,), ("workloads", None)),
+    ("work.toml", (Stage,), ("workloads", None, "stages", None)),
+    ("work.toml", (Alternative,), ("alternatives", None)),
 ]
 # Keys that go with other values than those of the first file.
 ELSEWHERE = dict.fromkeys(
@@ -60,6 +75,7 @@ ELSEWHERE = dict.fromkeys(
 ELSEWHERE |= dict.fromkeys(
     [("routing.toml", "update_delay_s"), ("routing.toml", "controller")], "routing-central.toml"
 )
+ELSEWHERE[("transfers.toml", "rate_gbps")] = "experiment.toml"
 ELSEWHERE |= {
     ("flows.toml", key.name): "kinds.toml"
     for key in keys_of(Flow).values()
@@ -72,11 +88,6 @@ CASES = [
     )
     for file, classes, prefix in EXAMPLES
     for key in keys_of(*classes).values()
-]
-LATER = [
-    pytest.param(file, name, prefix, id=f"{file.removesuffix('.toml')}-{name}")
-    for file, classes, prefix in EXAMPLES
-    for name in later_keys(*classes)
 ]
 
 # One TOML value of each type, with what tomllib makes of it (a float in place of a date-time with offset).
@@ -209,10 +220,3 @@ def test_a_value_out_of_range_is_refused(folder, file, key, prefix):
         places = [(each.file, each.line) for each in problems if each.key.startswith(dotted(path))]
         assert (str(spoilt), line) in places, (literal, [str(each) for each in problems])
         shutil.copy(TABLES / file, folder)
-
-
-@pytest.mark.parametrize(("file", "name", "prefix"), LATER)
-def test_a_key_of_later_versions_is_refused(folder, file, name, prefix):
-    path, line = find(file, None, prefix)
-    spoilt = spoil(folder, file, line, r"^", f"{name} = 1\n")
-    assert problem_at(spoilt, line, dotted((*path[:-1], name))).message == "not yet supported"

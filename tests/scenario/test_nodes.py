@@ -255,6 +255,14 @@ def test_a_file_of_sites_may_have_masks_antennas_and_clouds(tmp_path):
     assert (b.mask_deg, b.antennas, b.availability, b.mean_cloudy_s) == (12.0, None, 1.0, None)
 
 
+def test_a_group_may_give_antennas_to_sites_that_have_none_of_their_own(tmp_path):
+    write(tmp_path, "name,lat_deg,lon_deg,antennas\nA,1,2,3\nB,3,4,\n", "x.csv")
+    group = load_topology(write(tmp_path, SITES + "antennas = 2\n")).ground[0]
+    assert [site.antennas for site in group.sites] == [3, 2]
+    problems = problems_of(tmp_path, SITES + "antennas = 0\n")
+    assert problems == ["x.toml:4: ground[0].antennas: must be an integer from 1 to 1000000 (got 0)"]
+
+
 def test_shipped_sites_are_found_by_name(tmp_path):
     assert len(load_topology(write(tmp_path, SITES.replace("x.csv", "cities-30"))).ground[0].sites) == 30
 

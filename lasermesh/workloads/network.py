@@ -12,13 +12,16 @@ class Route(NamedTuple):
     """The way that packets of a pair take by the tables now in force."""
 
     delay_ps: int  # light times and processing
-    hops: int
     rate_bps: int  # of its slowest link
 
 
-@dataclass
+@dataclass(eq=False)
 class Transfer:
-    """Bytes on their way from one node to another, reliably (`lasermesh docs workloads`)."""
+    """Bytes on their way from one node to another, reliably (`lasermesh docs workloads`).
+
+    What its sender did is noted now and then: ask for it by `Network.as_of_now`, but where the transfer has
+    just been told of (`on_done`), withdrawn or cancelled.
+    """
 
     source: int
     destination: int
@@ -30,6 +33,7 @@ class Transfer:
         default_factory=lambda: [0, 0, 0]
     )  # WAITING, ATTACHING, SENDING; sum: asked to complete
     sent_bytes: int = 0  # those sent again included
+    resent_bytes: int = 0  # of these
     lost_bytes: int = 0  # of packets that were dropped
 
 
@@ -60,6 +64,11 @@ class Network(Protocol):
         `on_done(transfer)` is called by the agenda `handling_ps` after its last byte has arrived.
         """
 
+    def as_of_now(self, transfer) -> Transfer:
+        """A transfer, all that was sent of it by now noted: without this, what `first_ps` and `sent_bytes`
+        say depends on how the run is cut into windows.
+        """
+
     def on_acknowledged(self, transfer, action):
         """Have `action(transfer)` called when the sender knows that everything has arrived: it may forget
         then.
@@ -83,6 +92,12 @@ class Network(Protocol):
 
     def is_attached(self, node) -> bool:
         """Whether a node has any link at present."""
+
+    def terminals_in_use(self, node) -> int:
+        """Terminals of a node that have a link or acquire one at present."""
+
+    def attaching_ps(self, node) -> int:
+        """How long a node has been ATTACHING since the run's start; 0 of one that is no client of guests."""
 
     def next_contact_ps(self, source, destinations, from_ps):
         """When each of some nodes is reached next, not before an instant: int64 array, NEVER where not

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-DELIVERED, LOST, IN_PROGRESS = "delivered", "lost", "in progress"
-CAUSES = ("storage", "refused", "too_large", "expired", "withdrawn")
+DELIVERED, LOST, IN_PROGRESS = "delivered", "lost", "in_progress"
+NO_ROOM, REFUSED, TOO_LARGE, EXPIRED, INCOMPLETE = "storage", "refused", "too_large", "expired", "incomplete"
 """Why a scene or request is lost: no room on its node; refused by a computer's queue; larger than the storage
-there; not delivered within `expires_s`; its step of training was given up."""
+there; not delivered within `expires_s`; its last token was dropped."""
 
 PARTS = ("wait", "attach", "transfer", "queue", "compute", "downlink")
 """Of the time to insight: for a route, a contact or its turn; for a terminal that acquires; between
@@ -43,6 +43,7 @@ class StageDone(NamedTuple):
     ended_ps: int | None
     size_bytes: int
     sent_bytes: int
+    resent_bytes: int = 0  # of these: packets sent again, and all that went to nodes given up for another
 
 
 class ComputeState(NamedTuple):
@@ -80,7 +81,7 @@ class StorageState(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A request to a model from question to last token."""
+    """A request to a model from asking to the last token."""
 
     workload: str
     item: int
@@ -107,7 +108,7 @@ class TrainingStep(NamedTuple):
     kind: str  # step, exchange (a step that ends with one), checkpoint
     step: int
     began_ps: int
-    computed_ps: int  # when the last node had computed
+    computed_ps: int | None  # when the last node had computed
     ended_ps: int | None
-    bytes_sent: int
+    sent_bytes: int
     resent_bytes: int

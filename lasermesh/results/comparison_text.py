@@ -14,6 +14,7 @@ from lasermesh.results.layout import (
     signed,
     wrapped,
 )
+from lasermesh.results.statuses import COMPLETE, FAILED
 
 MOST_FAILED = 10
 MOST_ROWS = 40
@@ -51,7 +52,7 @@ def _heading(comparison):
     n = len(comparison["combinations"])
     text = f"{comparison['experiment']}: {comparison['status']}, {counted(n, 'combination')} x "
     text += counted(len(seeds), "seed")
-    complete = sum(point["status"] == "complete" for point in points)
+    complete = sum(point["status"] == COMPLETE for point in points)
     if complete < len(points):
         text += f", {count(complete)} of {count(len(points))} points complete"
     if reused := sum(point["reused"] for point in points):
@@ -153,7 +154,7 @@ def _remarks(comparison):
 
 def _failures(comparison):
     """Points that failed, and why."""
-    failed = [point for point in comparison["points"] if point["status"] == "failed"]
+    failed = [point for point in comparison["points"] if point["status"] == FAILED]
     lines = [f"Failed: {counted(len(failed), 'point')}"] if failed else []
     for point in failed[:MOST_FAILED]:
         lines += wrapped(f"{point['folder']}: {point['message']}", INDENT)

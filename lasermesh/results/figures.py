@@ -1,8 +1,10 @@
 """Figures of a run by which runs are compared: numbers of its summary, each with its unit."""
 
+import re
 from typing import NamedTuple
 
 from lasermesh.packets.causes import CAUSES
+from lasermesh.scenario.workloads import COLLECTIVE, INFERENCE
 
 _UNITS = {"ms": "ms", "s": "s", "ps": "ps", "gbps": "Gbps", "bps": "bit/s", "km": "km", "bytes": "bytes"}
 """Units by the last part of a field's name; what has none is a count or a ratio."""
@@ -72,6 +74,49 @@ FIGURES = (
     ),
 )
 """What is compared unless something else is asked for."""
+
+_OF_SCENES = {
+    "insight_s.mean": "from the capture of a scene until it has arrived, of scenes delivered, mean",
+    "insight_s.p50": "the same, median",
+    "insight_s.p90": "the same, 90th percentile",
+    "unfinished_share": "scenes still on their way at the end, of all; times above are biased low by them",
+    "delivered_bytes": "brought down",
+}
+_OF_REQUESTS = {
+    "first_token_s.p50": "from a request until the first token of its answer has arrived, median",
+    "first_token_s.p90": "the same, 90th percentile",
+    "last_token_s.p50": "from a request until its answer is whole, median",
+    "unfinished_share": "requests still on their way at the end, of all; times above are biased low by them",
+}
+_OF_TRAINING = {
+    "step_s.p50": "time of a step, median",
+    "communication_share": "of the time of steps, that in which nodes exchange",
+}
+
+
+def work_figures(workloads):
+    """The figures by which the work of runs is compared unless something else is asked for.
+
+    Parameters
+    ----------
+    workloads : dict
+        Kinds by name of workload, more than one where combinations differ in it.
+    """
+    figures = {}
+    for workload, kinds in workloads.items():
+        for kind in sorted(kinds):
+            of_kind = {INFERENCE: _OF_REQUESTS, COLLECTIVE: _OF_TRAINING}.get(kind, _OF_SCENES)
+            for name, meaning in of_kind.items():
+                path = ("workloads", workload, *name.split("."))
+                figure = Figure(f"workloads.{_quoted(workload)}.{name}", unit_of(path[2:]), path, meaning)
+                figures.setdefault(figure.name, figure)
+    return list(figures.values())
+
+
+def _quoted(name):
+    """A name as a path of keys takes it."""
+    return name if re.fullmatch(r"[\w-]+", name, flags=re.ASCII) else f'"{name}"'
+
 
 _BY_NAME = {figure.name: figure for figure in FIGURES}
 

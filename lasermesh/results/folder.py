@@ -18,6 +18,8 @@ import lasermesh
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.results import tables
 from lasermesh.results.json_text import to_json
+from lasermesh.results.statuses import ENDED
+from lasermesh.results.work_tables import WORK_TABLES
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
@@ -27,8 +29,6 @@ PROGRAM = "lasermesh"
 SCHEMA = 1
 """Number of the folder's layout; a reader refuses one that it does not know."""
 
-STATUSES = ("complete", "interrupted", "failed")
-
 _TEMPORARY_MANIFEST = "manifest.json.part"
 OBSERVED = {
     "packets": (tables.PACKETS, tables.packet_table),
@@ -37,7 +37,7 @@ OBSERVED = {
 }
 """Tables that a run has only if it was asked for them: columns, and what makes a table of a portion."""
 
-_TABLES = ("flows", "links", "paths", "contacts", "outages", *OBSERVED)
+_TABLES = ("flows", "links", "paths", "contacts", "outages", *OBSERVED, *WORK_TABLES)
 _FILES = (
     MANIFEST,
     _TEMPORARY_MANIFEST,
@@ -65,13 +65,15 @@ class RunFolder:
         Take `LinkIntervals`, `PathChanges`, `Contacts` and `Outages` in portions while the run goes on.
     packets, queue, next_hops : TableWriter or None
         Take `PacketEvents`, `QueueLengths` and `NextHopChanges`, where the run observes these.
+    work : dict of TableWriter
+        By name in WORK_TABLES those that the run's work fills; each takes a list of records.
 
     Notes
     -----
     As a context manager it removes what it wrote if the block is left without `close`.
     """
 
-    def __init__(self, path, node_names, made_here, observed=()):
+    def __init__(self, path, node_names, made_here, observed=(), work=()):
         self.path = path
         self.capture_path = path / CAPTURE
         self.links = tables.TableWriter(path / "links.parquet", tables.LINKS, tables.link_table, node_names)
@@ -88,14 +90,18 @@ class RunFolder:
             else None
             for name in OBSERVED
         )
+        self.work = {
+            name: tables.TableWriter(path / f"{name}.parquet", *WORK_TABLES[name], node_names)
+            for name in work
+        }
         usual = self.links, self.paths, self.contacts, self.outages
-        written = *usual, self.packets, self.queue, self.next_hops
+        written = *usual, self.packets, self.queue, self.next_hops, *self.work.values()
         self._writers = [table for table in written if table is not None]
         self._made_here = made_here
         self._open = True
 
     @classmethod
-    def create(cls, name, node_names, output=None, force=False, parent="runs", observed=()):
+    def create(cls, name, node_names, output=None, force=False, parent="runs", observed=(), work=()):
         """Make the folder of a run.
 
         Parameters
@@ -111,26 +117,16 @@ class RunFolder:
         parent : path
         observed : iterable of str
             Tables beside the usual ones, of OBSERVED.
+        work : iterable of str
+            And of WORK_TABLES.
 
         Raises
         ------
         UserError
             If `output` holds something, or the folder cannot be made or written into.
         """
-        try:
-            if output is None:
-                path, made_here = next_folder(Path(parent), name), True
-            else:
-                path = Path(output)
-                made_here = not path.exists()
-                _make_room(path, force)
-            (path / UNFINISHED).write_text(_UNFINISHED_TEXT, encoding="utf-8")
-        except OSError as error:
-            place = output if output is not None else parent
-            raise UserError(
-                f"{place}: the run folder cannot be written: {error.strerror or error}"
-            ) from error
-        return cls(path, node_names, made_here, observed)
+        path, made_here = make_folder(name, output, force, parent)
+        return cls(path, node_names, made_here, observed, work)
 
     @staticmethod
     def check(output, force=False):
@@ -143,6 +139,20 @@ class RunFolder:
 
     def __exit__(self, kind, error, traceback):
         self.abort()
+
+    def write_work(self, log, least=1):
+        """Write the records of work that have come.
+
+        Parameters
+        ----------
+        log : workloads.log.Log
+            What it has of the tables in `work` is taken from it.
+        least : int
+            Fewer records of a table stay there until more have come.
+        """
+        for name, writer in self.work.items():
+            if len(getattr(log, name)) >= least:
+                writer.write(log.take(name))
 
     def close(self, summary, scenario, hashes=None, **more):
         """Write the remaining files, the manifest last.
@@ -163,8 +173,8 @@ class RunFolder:
         RunFailed
             If a file cannot be written, as on a full disk. There is no manifest then.
         """
-        if summary["status"] not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)} (got {summary['status']!r})")
+        if summary["status"] not in ENDED:
+            raise ValueError(f"status must be one of {', '.join(ENDED)} (got {summary['status']!r})")
         if not self._open:
             raise ValueError(f"{self.path}: the run folder is closed")
         flows = tables.TableWriter(self.path / "flows.parquet", tables.FLOWS, tables.flow_table, None)
@@ -173,21 +183,7 @@ class RunFolder:
             table.close()
         try:
             (self.path / SUMMARY).write_text(to_json(summary), encoding="utf-8")
-            scenario_text = to_json(scenario, indent=None)
-            manifest = {
-                "program": PROGRAM,
-                "schema": SCHEMA,
-                "status": summary["status"],
-                "experiment": summary["experiment"],
-                "seed": summary["seed"],
-                "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-                "versions": versions(),
-                "machine": {"system": platform.platform(), "processors": os.cpu_count()},
-                "hashes": {"scenario": hashlib.sha256(scenario_text.encode()).hexdigest()} | (hashes or {}),
-                "files": {path.name: _fingerprint(path) for path in self._written()},
-                "scenario": scenario,
-            }
-            self._seal(to_json(manifest | more))
+            seal(self.path, summary, scenario, self._written(), hashes, **more)
         except OSError as error:
             raise RunFailed(f"{self.path}: the run could not be kept: {error.strerror or error}") from error
         self._open = False
@@ -200,7 +196,7 @@ class RunFolder:
         for table in self._writers:
             table.abort()
         with contextlib.suppress(OSError):
-            _remove_run(self.path)
+            remove_run(self.path)
             if self._made_here:
                 self.path.rmdir()
 
@@ -209,16 +205,64 @@ class RunFolder:
         names = (SUMMARY, CAPTURE, *(f"{name}.parquet" for name in _TABLES))
         return [self.path / name for name in names if (self.path / name).exists()]
 
-    def _seal(self, text):
-        """Write the manifest so that it is there whole or not at all."""
-        temporary = self.path / _TEMPORARY_MANIFEST
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path / MANIFEST)
-        with contextlib.suppress(OSError):
-            (self.path / UNFINISHED).unlink()
+
+def make_folder(name, output=None, force=False, parent="runs"):
+    """Make the folder of a run, with the mark of one that is not finished: its path, and whether it is new.
+
+    Parameters and errors as for `RunFolder.create`.
+    """
+    try:
+        if output is None:
+            path, made_here = next_folder(Path(parent), name), True
+        else:
+            path = Path(output)
+            made_here = not path.exists()
+            _make_room(path, force)
+        mark_unfinished(path)
+    except OSError as error:
+        place = output if output is not None else parent
+        raise UserError(f"{place}: the run folder cannot be written: {error.strerror or error}") from error
+    return path, made_here
+
+
+def mark_unfinished(path):
+    """Put the mark of a run that is not finished into its folder."""
+    (path / UNFINISHED).write_text(_UNFINISHED_TEXT, encoding="utf-8")
+
+
+def seal(path, summary, scenario, files, hashes=None, **more):
+    """Write the manifest so that it is there whole or not at all, and take the mark away.
+
+    Parameters
+    ----------
+    path : Path
+    summary, scenario, hashes, **more
+        As for `RunFolder.close`.
+    files : list of Path
+        What there is beside the manifest.
+    """
+    scenario_text = to_json(scenario, indent=None)
+    manifest = {
+        "program": PROGRAM,
+        "schema": SCHEMA,
+        "status": summary["status"],
+        "experiment": summary["experiment"],
+        "seed": summary["seed"],
+        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
+        "hashes": {"scenario": hashlib.sha256(scenario_text.encode()).hexdigest()} | (hashes or {}),
+        "files": {file.name: _fingerprint(file) for file in files},
+        "scenario": scenario,
+    }
+    temporary = path / _TEMPORARY_MANIFEST
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(to_json(manifest | more))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path / MANIFEST)
+    with contextlib.suppress(OSError):
+        (path / UNFINISHED).unlink()
 
 
 def versions():
@@ -241,9 +285,14 @@ def read_manifest(path):
     return manifest if isinstance(manifest, dict) and manifest.get("program") == PROGRAM else None
 
 
+def folder_name(name):
+    """A name without what cannot stand in the name of a folder."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
+
+
 def next_folder(parent, name):
     """A new folder `parent/name`, or the first of `parent/name-2`, ... that is free."""
-    base = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
+    base = folder_name(name)
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -259,7 +308,7 @@ def next_folder(parent, name):
 def _make_room(path, force):
     """Make a named folder, or empty it of a run if that was asked for."""
     if _what_is_in(path, force):
-        _remove_run(path)
+        remove_run(path)
     path.mkdir(parents=True, exist_ok=True)
 
 
@@ -280,10 +329,24 @@ def _what_is_in(path, force):
     return entries
 
 
-def _remove_run(path):
-    """Remove the files of a run, the manifest first; what else is in the folder stays."""
+def remove_run(path):
+    """Remove the files of a run, the manifest first, and the runs of its alternatives; all else stays."""
+    alternatives = (read_manifest(path) or {}).get("alternatives", ())
     for name in _FILES:
         (path / name).unlink(missing_ok=True)
+    for folder in (path / each["folder"] for each in alternatives):
+        if folder.parent == path and read_manifest(folder) is not None:
+            remove_run(folder)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def remove_remains(path):
+    """Remove what is left in a folder of a run that was killed before it could be kept."""
+    if (path / UNFINISHED).exists() and read_manifest(path) is None:
+        remove_run(path)
+        with contextlib.suppress(OSError):  # where other things are
+            path.rmdir()
 
 
 def _fingerprint(path):

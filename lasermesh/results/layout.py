@@ -15,6 +15,9 @@ DIGITS = 4
 
 MOST_DECIMALS = 6
 GAP = "  "
+SPANNED = None
+"""Instead of the upper header of a column: the one to the left reaches over this column too."""
+
 INDENT = "  "
 
 
@@ -53,7 +56,7 @@ def columns(title, headers, rows, last_left=False):
     title : str
         Stands above the names.
     headers : list of tuple of str
-        Two lines of headers for each further column.
+        Two lines of headers for each further column; the upper may be SPANNED.
     rows : list of list of str
         A name and its numbers, indented below the title.
     last_left : bool
@@ -64,21 +67,43 @@ def columns(title, headers, rows, last_left=False):
     lines : list of str
         Two lines of headers, then one line for each row.
     """
-    table = [[title, *(header[0] for header in headers)], ["", *(header[1] for header in headers)]]
-    table += [[INDENT + row[0], *row[1:]] for row in rows]
+    upper = [title, *(header[0] for header in headers)]
+    table = [["", *(header[1] for header in headers)], *([INDENT + row[0], *row[1:]] for row in rows)]
     widths = [max(shown_width(cell) for cell in column) for column in zip(*table, strict=True)]
+    spans = _spans(upper)
+    for first, last in spans:
+        words = shown_width(upper[first]) + (len("-  -") if last > first else 0)
+        widths[first] += max(0, words - _width(widths, first, last))
     room = LINE - sum(width + len(GAP) for width in widths[1:])
     widths[0] = min(widths[0], max(room, SHORTEST_NAME))
     rights = [False, *[True] * len(headers)]
     if last_left:
         rights[-1] = False
-    return [
-        GAP.join(
+    heads = [
+        padded(cut(upper[first], widths[first]), widths[first], rights[first])
+        if first == last
+        else f" {upper[first]} ".center(_width(widths, first, last), "-")
+        for first, last in spans
+    ]
+    lines = [heads] + [
+        [
             padded(cut(cell, width), width, right)
             for cell, width, right in zip(row, widths, rights, strict=True)
-        ).rstrip()
+        ]
         for row in table
     ]
+    return [GAP.join(line).rstrip() for line in lines]
+
+
+def _spans(upper):
+    """First and last column of each upper header."""
+    firsts = [column for column, text in enumerate(upper) if text is not SPANNED]
+    return list(zip(firsts, [*(first - 1 for first in firsts[1:]), len(upper) - 1], strict=True))
+
+
+def _width(widths, first, last):
+    """What columns take together, with the gaps between them."""
+    return sum(widths[first : last + 1]) + len(GAP) * (last - first)
 
 
 def count(number):
@@ -104,10 +129,12 @@ def decimals_for(numbers):
 
 
 def share(part, whole):
-    """A share in percent, so that a small one does not look like none."""
+    """A share in percent, so that a small one does not look like none, nor one that is near all like all."""
     if not whole or part is None:
         return "-"
     percent = 100 * part / whole
+    if 99.99 < percent < 100:
+        return "> 99.99 %"
     return "< 0.01 %" if 0 < percent < 0.01 else f"{percent:.2f} %"
 
 
@@ -115,10 +142,25 @@ def size(number):
     """Bytes in a unit of a thousand that fits."""
     if number is None:
         return "-"
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
             return f"{number:,.0f} B" if unit == "B" else f"{number:,.1f} {unit}"
         number /= 1000
+
+
+def duration(time_s):
+    """A time with three digits in a unit that fits; "-" for None."""
+    if time_s is None:
+        return "-"
+    if time_s >= 7200.0:
+        return _three_digits(time_s / 3600.0, "h")
+    if time_s >= 120.0:
+        return _three_digits(time_s / 60.0, "min")
+    return _three_digits(time_s, "s") if time_s >= 1.0 or time_s == 0.0 else _three_digits(1e3 * time_s, "ms")
+
+
+def _three_digits(value, unit):
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
 
 
 def signed(number, digits):

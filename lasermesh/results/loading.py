@@ -37,10 +37,7 @@ class Run:
     @cached_property
     def summary(self):
         """What `run --json` printed."""
-        try:
-            return json.loads(self._file(SUMMARY).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{self.path / SUMMARY}: the file is damaged: {error}") from error
+        return _read_json(self.path, SUMMARY, self.manifest)
 
     @cached_property
     def flows(self):
@@ -82,6 +79,41 @@ class Run:
         """Table (pyarrow), one row per change of a next hop; None if the run wrote none."""
         return self._table_if_kept("next_hops")
 
+    @cached_property
+    def scenes(self):
+        """Table (pyarrow), one row per scene, as it ended; None without such work, as the six below."""
+        return self._table_if_kept("scenes")
+
+    @cached_property
+    def stages(self):
+        """Table (pyarrow), one row per stage of a scene."""
+        return self._table_if_kept("stages")
+
+    @cached_property
+    def compute(self):
+        """Table (pyarrow), one row per change of a computer."""
+        return self._table_if_kept("compute")
+
+    @cached_property
+    def power(self):
+        """Table (pyarrow), one row per change of a satellite's power."""
+        return self._table_if_kept("power")
+
+    @cached_property
+    def storage(self):
+        """Table (pyarrow), one row per change of a sensor's storage."""
+        return self._table_if_kept("storage")
+
+    @cached_property
+    def requests(self):
+        """Table (pyarrow), one row per request, as it ended."""
+        return self._table_if_kept("requests")
+
+    @cached_property
+    def steps(self):
+        """Table (pyarrow), one row per step of training and push of a checkpoint."""
+        return self._table_if_kept("steps")
+
     def _table_if_kept(self, name):
         return self._table(name) if f"{name}.parquet" in self.manifest["files"] else None
 
@@ -96,20 +128,68 @@ class Run:
             raise UserError(f"{path}: the file is damaged: {error}") from error
 
     def _file(self, name):
-        """Path of a file of the run, if it is there with the size that the manifest tells."""
-        path = self.path / name
-        expected = self.manifest["files"].get(name, {}).get("bytes")
-        if expected is None or not path.is_file():
-            raise UserError(f"{path}: the file is missing from the run folder")
-        if path.stat().st_size != expected:
-            raise UserError(
-                f"{path}: the file is damaged: it has {path.stat().st_size:,} bytes, and had {expected:,}"
-            )
-        return path
+        return _whole_file(self.path, name, self.manifest)
+
+
+class AlternativeRuns:
+    """Finished runs of the alternatives of one experiment.
+
+    Attributes
+    ----------
+    path : Path
+    manifest : dict
+    """
+
+    def __init__(self, path, manifest):
+        self.path = path
+        self.manifest = manifest
+
+    def __repr__(self):
+        names = ", ".join(each["name"] for each in self.manifest["alternatives"])
+        return f"<AlternativeRuns {self.manifest['experiment']}, {self.status}: {names}, {self.path}>"
+
+    @property
+    def status(self):
+        """`complete`, `failed` if one failed, `interrupted` if one did not come to its end."""
+        return self.manifest["status"]
+
+    @cached_property
+    def summary(self):
+        """What `run --json` printed: the summaries of all, and how they compare."""
+        return _read_json(self.path, SUMMARY, self.manifest)
+
+    @cached_property
+    def runs(self):
+        """`Run` of each alternative by name, of those that left one."""
+        return {
+            each["name"]: load(self.path / each["folder"])
+            for each in self.manifest["alternatives"]
+            if (self.path / each["folder"] / MANIFEST).is_file()
+        }
+
+
+def _read_json(path, name, manifest):
+    try:
+        return json.loads(_whole_file(path, name, manifest).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path / name}: the file is damaged: {error}") from error
+
+
+def _whole_file(path, name, manifest):
+    """Path of a file of a run, if it is there with the size that the manifest tells."""
+    file = path / name
+    expected = manifest["files"].get(name, {}).get("bytes")
+    if expected is None or not file.is_file():
+        raise UserError(f"{file}: the file is missing from the run folder")
+    if file.stat().st_size != expected:
+        raise UserError(
+            f"{file}: the file is damaged: it has {file.stat().st_size:,} bytes, and had {expected:,}"
+        )
+    return file
 
 
 def load(folder):
-    """Open the folder of a run.
+    """Open the folder of a run, or that of the runs of alternatives.
 
     Parameters
     ----------
@@ -117,7 +197,7 @@ def load(folder):
 
     Returns
     -------
-    run : Run
+    run : Run or AlternativeRuns
 
     Raises
     ------
@@ -140,4 +220,4 @@ def load(folder):
             f"{path}: the run was written by lasermesh {writer} in layout {manifest.get('schema')}; "
             f"this version reads layout {SCHEMA}"
         )
-    return Run(path, manifest)
+    return AlternativeRuns(path, manifest) if "alternatives" in manifest else Run(path, manifest)

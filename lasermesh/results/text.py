@@ -5,6 +5,7 @@ from lasermesh.results.layout import (
     LINE,
     columns,
     count,
+    counted,
     cut,
     decimal,
     label,
@@ -21,6 +22,7 @@ from lasermesh.results.sections import (
     transfers_section,
 )
 from lasermesh.results.summary import drops_by_cause
+from lasermesh.results.work_sections import work_sections
 
 MOST_FLOWS = 20
 """Flows shown one by one; of more, groups and the worst."""
@@ -34,6 +36,7 @@ def format_summary(summary):
     """Text of a summary as `summarise` returns it; entries that are missing are left out."""
     sections = [
         _heading(summary),
+        *work_sections(summary),
         _traffic(summary),
         _latencies(summary),
         _drops(summary),
@@ -83,12 +86,14 @@ def _by_flow(summary, title, headers, cells):
     flows = summary["flows"]
     if not flows:
         return [f"{title}: none"]
-    if len(flows) <= MOST_FLOWS:
+    # What work sends between many pairs of nodes says little pair by pair.
+    if len(flows) <= MOST_FLOWS and not summary.get("workloads"):
         shown, worst = [(label(flow), flow) for flow in flows], []
     else:
         groups = summary["flow_groups"][:MOST_FLOWS]
-        shown = [(f"{group['name']}, {count(group['flows'])} flows", group) for group in groups]
-        worst = [(label(flow), flow) for flow in sorted(flows, key=_badness, reverse=True)[:WORST]]
+        shown = [(f"{group['name']}, {counted(group['flows'], 'flow')}", group) for group in groups]
+        worst = [] if summary.get("workloads") else sorted(flows, key=_badness, reverse=True)[:WORST]
+        worst = [(label(flow), flow) for flow in worst]
     total = [("all flows", summary["total"])] if len(flows) > 1 else []
 
     rows = [[name, *cells(statistics)] for name, statistics in (*shown, *worst, *total)]
@@ -210,15 +215,20 @@ def _what_changed(change):
     return ", ".join(part for part in (change.get("flow"), change.get("site"), step) if part)
 
 
+def capture_in_words(capture, folder=""):
+    """What a capture holds, and its file in the folder of the run, which may be named."""
+    text = f"{count(capture['written'])} packets at {count(capture['interfaces'])} ports"
+    text += f" in {folder}{capture['file']}"
+    if capture["cut"]:
+        text += f"; {count(capture['cut'])} more were left out, over the limit"
+    return text
+
+
 def _remarks(summary):
     """Capture, satellites that could not be propagated, warnings."""
     lines = []
     if capture := summary.get("capture"):
-        text = f"Capture: {count(capture['written'])} packets at {count(capture['interfaces'])} ports"
-        text += f" in {capture['file']}"
-        if capture["cut"]:
-            text += f"; {count(capture['cut'])} more were left out, over the limit"
-        lines += wrapped(text)
+        lines += wrapped(f"Capture: {capture_in_words(capture)}")
     if memory := summary.get("memory"):
         text = f"Links with a memory were followed from t = {memory['from_s']:.12g} s on"
         if memory["warm_up_s"] is not None:

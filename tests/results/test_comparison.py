@@ -16,8 +16,11 @@ from lasermesh.results.comparison import (
     write_tables,
 )
 from lasermesh.results.comparison_text import format_comparison
-from lasermesh.results.figures import FIGURES, Figure, figure_of, value_of
+from lasermesh.results.figures import FIGURES, Figure, figure_of, value_of, work_figures
 from lasermesh.results.layout import LINE
+from lasermesh.scenario.options import parse_option
+from lasermesh.scenario.problems import Report
+from tests.results import work
 from tests.results.examples import summary
 
 LATENCY = Figure("latency_mean_ms", "ms", ("total", "latency_ms", "mean"), "mean latency")
@@ -97,6 +100,32 @@ def test_a_path_leads_to_a_number_of_the_summary_and_tells_its_unit(path, unit):
 )
 def test_what_is_no_number_is_none(path):
     assert value_of(figure_of("mine", path), summary()) is None
+
+
+def test_work_is_compared_by_the_times_of_its_kind():
+    entries = [
+        work.scene_totals(unfinished_share=0.1),
+        work.request_totals(name="chat.2", unfinished_share=0.0),
+        work.training_totals(),
+    ]
+    kinds = {entry["name"]: {entry["kind"]} for entry in entries} | {"bent": {"bent-pipe", "on-board"}}
+    figures = {figure.name: figure for figure in work_figures(kinds)}
+    assert {name: value_of(figure, {"workloads": entries}) for name, figure in figures.items()} == {
+        "workloads.bent.insight_s.mean": work.INSIGHT_S["mean"],
+        "workloads.bent.insight_s.p50": 300.0,
+        "workloads.bent.insight_s.p90": 5400.0,
+        "workloads.bent.unfinished_share": 0.1,
+        "workloads.bent.delivered_bytes": 1_500_000_000,
+        'workloads."chat.2".first_token_s.p50': 0.25,
+        'workloads."chat.2".first_token_s.p90': 0.5,
+        'workloads."chat.2".last_token_s.p50': 3.0,
+        'workloads."chat.2".unfinished_share': 0.0,
+        "workloads.train.step_s.p50": entries[2]["step_s"]["p50"],
+        "workloads.train.communication_share": entries[2]["communication_share"],
+    }
+    assert [figure.unit for figure in figures.values()][:5] == ["s", "s", "s", "", "bytes"]
+    # Each name is the path that leads to the same.
+    assert all(parse_option(f"{name}=0", Report()).path == figure.path for name, figure in figures.items())
 
 
 def comparison(by_combination=POINTS, **changes):

@@ -206,10 +206,11 @@ def test_names_are_cut_in_the_middle():
 
 def test_small_shares_and_sizes_stay_readable():
     assert [share(0, 10), share(1, 10**6), share(1, 3), share(1, 0)] == ["0.00 %", "< 0.01 %", "33.33 %", "-"]
+    assert [share(99_999, 10**5), share(10, 10)] == ["> 99.99 %", "100.00 %"]
     assert [size(0), size(999), size(1500), size(15_000_000), size(2 * 10**12)] == [
         "0 B",
         "999 B",
         "1.5 kB",
         "15.0 MB",
-        "2,000.0 GB",
+        "2.0 TB",
     ]

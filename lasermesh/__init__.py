@@ -9,6 +9,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _API = {
+    "attach": "lasermesh.experiments.attaching",
     "check": "lasermesh.experiments.checking",
     "compare": "lasermesh.experiments.comparing",
     "check_policy": "lasermesh.experiments.conformance",

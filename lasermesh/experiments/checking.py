@@ -18,7 +18,7 @@ class CheckReport:
     name: str  # as the user gave it
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
-    counts: dict[str, int] | None = None  # satellites, ground sites, flows; None if there are problems
+    counts: dict[str, int] | None = None  # satellites, flows and so on; None if there are problems
     skipped: tuple[dict, ...] = ()  # satellites left out at loading, and at the epoch by SGP4
 
     @property
@@ -50,23 +50,39 @@ def check(name: str, sets=()) -> CheckReport:
         return CheckReport(error.name, tuple(error.problems))
     is_experiment = isinstance(scenario, Experiment)
     topology = scenario.topology if is_experiment else scenario
-    problems, warnings, skipped = [], list(scenario.warnings), skipped_of(topology)
-    crowded = _groups_to_count(topology)
-    # Patterns always propagate: for one grid on them, neither orbits nor contacts need be compiled.
-    if crowded or any(group.element_sets for group in topology.satellites):
-        ephemeris = _check_satellites(topology, problems, warnings)
-        if ephemeris is not None:
-            skipped += [{**failure, "reason": "sgp4"} for failure in failures_of(ephemeris)]
-            _check_terminals(topology, crowded, ephemeris, warnings)
+    problems, warnings, skipped = [], list(scenario.warnings), []
+    for each in _topologies_of(scenario):
+        skipped += skipped_of(each)
+        crowded = _groups_to_count(each)
+        # Patterns always propagate: for one grid on them, neither orbits nor contacts need be compiled.
+        if crowded or any(group.element_sets for group in each.satellites):
+            ephemeris = _check_satellites(each, problems, warnings)
+            if ephemeris is not None:
+                skipped += [{**failure, "reason": "sgp4"} for failure in failures_of(ephemeris)]
+                _check_terminals(each, crowded, ephemeris, warnings)
     if problems:
         return CheckReport(name, tuple(problems), tuple(warnings), skipped=tuple(skipped))
     counts = {
-        "satellites": sum(group.size for group in topology.satellites),
+        "satellites": topology.n_satellites,
         "ground sites": sum(len(group.sites) for group in topology.ground),
     }
     if is_experiment:
         counts["flows"] = len(scenario.expanded_flows)
+        if scenario.workloads:
+            counts["workloads"] = len(scenario.workloads)
+        if scenario.alternatives:
+            counts["alternatives"] = len(scenario.alternatives)
     return CheckReport(name, (), tuple(warnings), counts, tuple(skipped))
+
+
+def _topologies_of(scenario):
+    """The topology of a scenario, and those of its alternatives that have their own."""
+    if not isinstance(scenario, Experiment):
+        return [scenario]
+    found = {id(scenario.topology): scenario.topology}
+    for each in scenario.alternatives:
+        found[id(each.experiment.topology)] = each.experiment.topology
+    return list(found.values())
 
 
 def _check_satellites(topology, problems, warnings):

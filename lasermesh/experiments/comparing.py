@@ -1,8 +1,6 @@
 """Compares runs of one experiment with varied values and several seeds, in several processes."""
 
 import contextlib
-import signal
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,19 +9,22 @@ from typing import NamedTuple
 import lasermesh
 from lasermesh.errors import UserError
 from lasermesh.experiments.points import make_grid, read_axes, read_baseline
-from lasermesh.experiments.worker_pool import WorkerPool
+from lasermesh.experiments.progress import Parts
+from lasermesh.experiments.remembering import check_warm_up
+from lasermesh.experiments.worker_pool import WorkerPool, ctrl_c_stops
 from lasermesh.machine import processors
 from lasermesh.results import RunFolder, comparison, json_ready, load
-from lasermesh.results.figures import FIGURES, figure_names, figure_of, value_of
-from lasermesh.results.folder import PROGRAM, SCHEMA, read_manifest, versions
+from lasermesh.results.figures import FIGURES, figure_names, figure_of, value_of, work_figures
+from lasermesh.results.folder import PROGRAM, SCHEMA, read_manifest, remove_remains, versions
 from lasermesh.results.intervals import CONFIDENCE
+from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED, WAITING, status_of
 from lasermesh.scenario.options import parse_option
 from lasermesh.scenario.problems import Report, did_you_mean
 
-WAITING, COMPLETE, INTERRUPTED, FAILED = "waiting", "complete", "interrupted", "failed"
 _SECTIONS = (
     *("total", "flows", "flow_groups", "drops_total", "links", "engine", "transfers", "services", "faults"),
     *("routing", "memory", "simulated_s", "path_change_count", "handover_count"),
+    *("workloads", "compute", "power", "storage"),
 )
 """Entries of a summary in which there are numbers."""
 
@@ -41,6 +42,7 @@ class Progress(NamedTuple):
     reused: int
     wall_s: float
     checking: bool  # whether combinations are being checked, before anything is run
+    may_end_early: bool = False  # whether some runs end when all their work is done
 
 
 def compare(
@@ -56,6 +58,7 @@ def compare(
     warm_up_s=None,
     on_progress=None,
     warn=lambda message: None,
+    alternative=None,
 ):
     """Run an experiment with every combination of varied values and every seed, and tell what differs.
 
@@ -80,11 +83,13 @@ def compare(
         Each `PATH=VALUE`: every combination is compared with the one that has these values and is otherwise
         the same. Empty: all with the one of the first values.
     metrics : iterable of str
-        Names in `FIGURES`, or paths in `summary.json`; empty: FIGURES, and what is in its `routing`.
+        Names in `FIGURES`, or paths in `summary.json`; empty: FIGURES and `work_figures`.
     warm_up_s : float, optional
         As for `run`.
     on_progress : function of Progress, optional
     warn : function of str
+    alternative : str, optional
+        Which one, of an experiment that has alternatives.
 
     Returns
     -------
@@ -103,10 +108,11 @@ def compare(
         raise UserError("there is nothing to compare; give --vary PATH=V1,V2,... or --seeds N")
     based_on = read_baseline(list(baseline), axes)
     figures = _figures_of(list(metrics))
+    check_warm_up(warm_up_s)
     kept = None if output is None else comparison.read_comparison(output)
     tell = _Teller(on_progress)
     seeds = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
-    grid = make_grid(name, axes, sets, seeds, tell.checked, warn, warm_up_s)
+    grid = make_grid(name, axes, sets, seeds, tell.checked, warn, warm_up_s, alternative)
     if kept is not None and kept.get("experiment") != grid.name:
         raise UserError(
             f'{output}: the folder holds a comparison of "{kept.get("experiment")}"; name another one'
@@ -123,7 +129,8 @@ def compare(
         work.head |= {"sets": sets, "baseline": json_ready(fixed)}
         work.take_over(warn)
         order = {"name": str(name), "is_path": isinstance(name, Path), "warm_up_s": warm_up_s}
-        work.run(order | {"sets": sets}, workers, threads, tell, warn)
+        order |= {"sets": sets, "alternatives": [alternative] if alternative else []}
+        work.run(order, workers, threads, tell, warn)
         return work.finish(based_on, warn)
 
 
@@ -192,7 +199,7 @@ class Comparison:
         self.path = path
         self.grid = grid
         self.points = points
-        self.figures = figures or list(FIGURES)
+        self.figures = figures or [*FIGURES, *work_figures(grid.workloads)]
         self._fixed = figures is not None
         self._records = {each["folder"]: each for each in (kept or {}).get("earlier", [])}
         self._records |= {each["folder"]: each for each in (kept or {}).get("points", [])}
@@ -263,7 +270,7 @@ class Comparison:
         orders = [order | self._order(number) | {"threads": threads} for number in todo]
         pool = WorkerPool(orders, workers, threads)
         tell.begin(len(todo), len(self.points) - len(todo))
-        with _ctrl_c_stops(pool), contextlib.closing(pool.events()) as events:
+        with ctrl_c_stops(pool), contextlib.closing(pool.events()) as events:
             for row, message in events:
                 if "warning" in message:
                     warn(message["warning"])
@@ -272,7 +279,7 @@ class Comparison:
                     tell.ended(row, message["status"])
                     self._write_now_and_then()
                 else:
-                    tell.part(row, message["share"])
+                    tell.part(row, message)
 
     def _order(self, number):
         """What a worker must know of a point."""
@@ -287,6 +294,7 @@ class Comparison:
     def _end(self, point, message):
         """Note how the run of a point ended."""
         point["status"], point["message"] = message["status"], message["message"]
+        remove_remains(self.path / point["folder"])
         if point["status"] == COMPLETE:
             try:
                 self._read(point)
@@ -295,10 +303,7 @@ class Comparison:
 
     def finish(self, based_on, warn):
         """Work out what differs, write it, and return all."""
-        statuses = {point["status"] for point in self.points}
-        status = FAILED if FAILED in statuses else COMPLETE
-        if statuses & {WAITING, INTERRUPTED}:
-            status = INTERRUPTED
+        status = status_of(point["status"] for point in self.points)
         points_of = [
             {point["seed"]: point["metrics"] for point in points if point["metrics"] is not None}
             for points in self._by_combination()
@@ -355,58 +360,33 @@ class Comparison:
 
 
 class _Teller:
-    """Adds up how far all points are."""
+    """Tells how far all points are."""
 
     def __init__(self, on_progress):
         self._on_progress = on_progress or (lambda progress: None)
-        self._began_s = time.monotonic()
-        self._parts = {}
-        self._total = self._done = self._failed = self._reused = 0
+        self._parts = Parts(1)  # until it is known how many are to be run
+        self._failed = self._reused = 0
 
     def checked(self, done, total):
         """So many combinations have been checked."""
-        wall_s = time.monotonic() - self._began_s
-        self._on_progress(Progress(done / total, done, total, 0, 0, 0, wall_s, True))
+        self._on_progress(Progress(done / total, done, total, 0, 0, 0, self._parts.wall_s, True))
 
     def begin(self, total, reused):
         """So many points are to be run."""
-        self._began_s = time.monotonic()
-        self._total, self._reused = total, reused
+        self._parts, self._reused = Parts(total), reused
 
-    def part(self, row, share):
+    def part(self, row, message):
         """A point is so far."""
-        self._parts[row] = share
+        self._parts.part(row, message["share"], message.get("may_end_early", False))
         self._tell()
 
     def ended(self, row, status):
         """A point is over."""
-        self._parts.pop(row, None)
-        self._done += 1
+        self._parts.ended(row)
         self._failed += status == FAILED
         self._tell()
 
     def _tell(self):
-        share = (self._done + sum(self._parts.values())) / self._total
-        wall_s = time.monotonic() - self._began_s
-        counts = self._done, self._total, len(self._parts), self._failed, self._reused
-        self._on_progress(Progress(share, *counts, wall_s, False))
-
-
-@contextlib.contextmanager
-def _ctrl_c_stops(pool):
-    """Have Ctrl-C end all runs early, which keep what they have; a second one at once, which keep nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    asked = []
-
-    def note(number, frame):
-        pool.kill() if asked else pool.stop()
-        asked.append(number)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        parts = self._parts
+        counts = parts.done, parts.total, len(parts.running), self._failed, self._reused
+        self._on_progress(Progress(parts.share, *counts, parts.wall_s, False, parts.may_end_early))

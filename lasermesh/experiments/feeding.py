@@ -88,7 +88,8 @@ class LinkFeed:
     changes : LinkChanges
         Of that step, those at its beginning included.
     longest_miss_m : float
-        How far a range, linear in time within its step, has been off in the middle of a step.
+        How far a range, linear in time within its step, has been off in the middle of a step, of links that
+        were in use then.
     """
 
     def __init__(self, experiment, links, engine, queues, watch, is_end, faults=None):
@@ -106,7 +107,7 @@ class LinkFeed:
         self._faults = faults
         if faults is not None and faults.need_terminals:
             links.follow_terminals = True
-        self._step = None
+        self._step = self._missed = None
         self._late = None  # changes within the step that change queue limits too
         self._rate_at_end = np.zeros(0, np.int64)
         self._limit_bps = np.zeros(0, np.int64)  # rate to which the queue limits of each link go; 0: none yet
@@ -184,6 +185,12 @@ class LinkFeed:
     def most_waiting(self):
         """Most that can wait for every link, by id, with its rate at the step's beginning: `MostWaiting`."""
         return self._queues.most_waiting(np.arange(len(self.rate_bps)), self.rate_bps)
+
+    def note_used(self, used):
+        """Links (ids) were in use in the step that is going on: how far off their ranges are counts."""
+        links, miss_m = self._missed
+        miss_m = miss_m[np.isin(links, used) & np.isfinite(miss_m)]
+        self.longest_miss_m = max(self.longest_miss_m, float(miss_m.max(initial=0.0)))
 
     def complaints(self, step_s):
         """A sentence on how far ranges were off within steps of `step_s`, if that is far."""
@@ -291,9 +298,7 @@ class LinkFeed:
         range_end_m = self._links.ranges_at(links, end_s)
         self._extend(range_start_m, range_end_m, links, inner, start_s, end_s)
         middle_m = self._links.ranges_at(links, 0.5 * (start_s + end_s))
-        miss_m = np.abs(middle_m - 0.5 * (range_start_m + range_end_m))
-        if np.isfinite(miss_m).any():
-            self.longest_miss_m = max(self.longest_miss_m, float(np.nanmax(miss_m)))
+        self._missed = links, np.abs(middle_m - 0.5 * (range_start_m + range_end_m))
         ps_per_m = PS_PER_S / SPEED_OF_LIGHT_M_PER_S
         return tuple(np.rint(metres * ps_per_m).astype(np.int64) for metres in (range_start_m, range_end_m))
 

@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lasermesh.errors import Interrupted
-from lasermesh.experiments.running import Simulation
+from lasermesh.experiments.simulation import Simulation
 from lasermesh.packets.causes import CAUSES
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import load
 from lasermesh.results.statistics import percentile_ps
+from lasermesh.results.statuses import COMPLETE
 from lasermesh.units import PS_PER_MS, ps_from_s
 
 BUSY = 0.99
@@ -81,7 +82,7 @@ def measure(experiment, settle_s, output, threads, on_progress=None, warn=lambda
     simulation = _Settled(experiment, threads, None, on_progress, warn)
     simulation.settle_ps = ps_from_s(settle_s)
     finished = simulation.run(output)
-    if finished.summary["status"] != "complete":
+    if finished.summary["status"] != COMPLETE:
         raise Interrupted(f"interrupted after {finished.summary['simulated_s']:.3f} s of simulated time")
     counters = simulation.engine.flow_counters()
     return Measured(

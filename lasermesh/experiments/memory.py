@@ -81,7 +81,7 @@ def packets_in_flight(flows, routes, rate_of_link, waiting, end_ps):
     n_links = len(rate_of_link)
     offered_bps, coming = np.zeros(n_links), np.zeros(n_links)
     smallest, fewest = np.full(n_links, np.inf), np.full(n_links, np.inf)  # bytes and packets of an entry
-    for flow in range(flows.n_flows):
+    for flow in np.flatnonzero(sent):
         links = routes.link[routes.first[flow] : routes.first[flow + 1]]
         links = links[links >= 0]
         np.add.at(offered_bps, links, per_s[flow] * size[flow] * 8.0)
@@ -110,12 +110,12 @@ def packets_per_s(flows):
     """Packets that each flow sends in a second while it is on: float64 (n_flows,).
 
     A trace sends as many as on average, a flow of replies or acknowledgements what the flow that it answers
-    can cause.
+    can cause. A script without packets, to be written while the run goes on, counts for nothing.
     """
-    per_s = flows.rate_bps / (8.0 * flows.mean_size_bytes())
+    per_s = flows.rate_bps / np.maximum(8.0 * flows.mean_size_bytes(), 1.0)
     for flow in np.flatnonzero(flows.kind == SCRIPT):
         times_ps = flows.size_time_ps[flows.size_first[flow] : flows.size_first[flow + 1]]
-        span_ps = int(times_ps[-1] - times_ps[0])
+        span_ps = int(times_ps[-1] - times_ps[0]) if len(times_ps) else 0
         per_s[flow] = (len(times_ps) - 1) * PS_PER_S / span_ps if span_ps > 0 else 0.0
     for flow in np.flatnonzero(flows.reply != NONE):
         each = 1
@@ -127,7 +127,7 @@ def packets_per_s(flows):
 
 def _windows(flows):
     """Most segments of each bulk transfer that are not acknowledged: float64 (n_flows,)."""
-    return np.minimum(flows.window, np.ceil(flows.total_bytes / flows.mean_size_bytes()))
+    return np.minimum(flows.window, np.ceil(flows.total_bytes / np.maximum(flows.mean_size_bytes(), 1)))
 
 
 def estimate_bytes(n_nodes, n_links, flows, in_flight):

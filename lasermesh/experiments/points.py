@@ -6,10 +6,12 @@ import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import lasermesh
 from lasermesh.errors import UserError
+from lasermesh.experiments.alternatives import only_alternative
 from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.results.json_text import to_json
 from lasermesh.scenario import ScenarioError
@@ -45,6 +47,7 @@ class Grid(NamedTuple):
     seeds: list[int]
     fingerprints: list[str]  # of each combination: what the result depends on besides the seed
     name: str  # of the experiment
+    workloads: dict = MappingProxyType({})  # kinds that there are of each name, over all combinations
 
     def values(self, row):
         """Value of every varied key in a combination."""
@@ -150,7 +153,16 @@ def _split(text):
     return None if quote or open_brackets else [part.strip() for part in [*parts, text[begin:]]]
 
 
-def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda message: None, warm_up_s=None):
+def make_grid(
+    name,
+    axes,
+    sets=(),
+    seeds=None,
+    on_checked=None,
+    warn=lambda message: None,
+    warm_up_s=None,
+    alternative=None,
+):
     """Every combination with every seed, after all of them have been checked.
 
     Parameters
@@ -168,6 +180,8 @@ def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda mess
     warn : function of str
     warm_up_s : float, optional
         As for `run`.
+    alternative : str, optional
+        Which one, of an experiment that has alternatives.
 
     Returns
     -------
@@ -189,7 +203,9 @@ def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda mess
             f"too many; one comparison may have {MOST_POINTS:,}"
         )
     grid = Grid(tuple(axes), list(product(*(range(len(axis.texts)) for axis in axes))), [], [], "")
-    experiment, fingerprints = _check_all(name, grid, sets, on_checked, warn, warm_up_s)
+    experiment, fingerprints, workloads = _check_all(
+        name, grid, sets, on_checked, warn, warm_up_s, alternative
+    )
     rows = {}
     for row, fingerprint in enumerate(fingerprints):
         if (first := rows.setdefault(fingerprint, row)) < row:
@@ -198,7 +214,9 @@ def make_grid(name, axes, sets=(), seeds=None, on_checked=None, warn=lambda mess
     if seeds is None or isinstance(seeds, int):
         seeds = [experiment.seed + number for number in range(seeds or 1)]
         _check_seeds(seeds)
-    return grid._replace(seeds=list(seeds), fingerprints=fingerprints, name=experiment.name)
+    return grid._replace(
+        seeds=list(seeds), fingerprints=fingerprints, name=experiment.name, workloads=workloads
+    )
 
 
 def _seeds_apart(axes, seeds):
@@ -225,16 +243,22 @@ def _check_seeds(seeds):
         raise UserError(f"the seed {twice} is given twice")
 
 
-def _check_all(name, grid, sets, on_checked, warn, warm_up_s):
-    """Load every combination: the first experiment and all fingerprints; ScenarioError if any is wrong."""
-    found, fingerprints, first, title = {}, [], None, str(name)
+def _check_all(name, grid, sets, on_checked, warn, warm_up_s, alternative):
+    """Load every combination: the first experiment, all fingerprints and all kinds of workloads by name.
+
+    ScenarioError if any is wrong.
+    """
+    found, fingerprints, workloads, first, title = {}, [], {}, None, str(name)
     varied = {f"--set {text}": axis.path for axis in grid.axes for text in axis.texts}
     for row in range(len(grid.combinations)):
         options = [*sets, *grid.texts(row)]
         try:
             experiment, policy = load_with_policy(name, options)
+            experiment = only_alternative(experiment, alternative)
             first = first or experiment
             fingerprints.append(_fingerprint(experiment, policy, warm_up_s))
+            for work in experiment.workloads:
+                workloads.setdefault(work.name, set()).add(work.kind)
             for warning in experiment.warnings:
                 warn(warning)
         except ScenarioError as error:
@@ -246,7 +270,7 @@ def _check_all(name, grid, sets, on_checked, warn, warm_up_s):
             on_checked(row + 1, len(grid.combinations))
     if found:
         raise ScenarioError(title, [_joined(problems, varied, grid) for problems in found.values()])
-    return first, fingerprints
+    return first, fingerprints, workloads
 
 
 def _joined(problems, varied, grid):

@@ -19,6 +19,7 @@ from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.machine import processors
 from lasermesh.orbits import build_ephemeris
 from lasermesh.results import RunFolder, json_ready
+from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED
 from lasermesh.results.throughput import NO_PATH, keep_throughput
 from lasermesh.routing import compute_table, load_policy
 
@@ -31,7 +32,6 @@ SHORTEST_S = 1e-6
 BUSIEST = 10
 MOST_LOADS = 100
 MOST_FLOWS_PER_PAIR = 1000
-COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"  # as of a run
 
 
 def jain_index(shares) -> float | None:

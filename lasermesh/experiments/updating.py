@@ -41,6 +41,7 @@ class Surroundings:
     next_hops: NextHopLog | None  # where they are written down
     load_of: Any  # function of link ids: how busy they were in the last interval, and when it ended
     warn: Any  # function of str
+    learn_routes: Any  # function of an instant in ps and the Routes of all flows from then on
 
 
 class Updating:
@@ -141,9 +142,11 @@ class Updating:
         if self.first_routes is None:
             self.first_routes = routes
             self._warn_of(report, routes)
+        around.learn_routes(noted_ps, routes)
         flows = around.engine.flows
+        n_noted = len(around.experiment.expanded_flows)
         active = (flows.start_ps <= noted_ps) & (noted_ps < flows.stop_ps)
-        return [around.paths.note(self._seconds(noted_ps), routes, active)]
+        return [around.paths.note(self._seconds(noted_ps), routes.of_first(n_noted), active[:n_noted])]
 
     def _warn_of(self, report, routes):
         """Say what the first table does that the user should know."""

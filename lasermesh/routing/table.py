@@ -56,6 +56,12 @@ class Routes(NamedTuple):
         """Rows of the nodes from a flow's source to its destination; empty if it does not arrive."""
         return self.node[self.first[flow] : self.first[flow + 1]].tolist()
 
+    def of_first(self, n_flows: int) -> "Routes":
+        """The routes of the first flows alone."""
+        rows = self.first[n_flows]
+        per_flow = self.delay_s[:n_flows], self.range_m[:n_flows]
+        return Routes(self.first[: n_flows + 1], self.node[:rows], self.link[:rows], *per_flow)
+
 
 def as_table(result, snapshot: Snapshot, complain) -> ForwardingTable:
     """What a policy returned as a ForwardingTable of int32 arrays of the right shapes.

@@ -13,7 +13,7 @@ from lasermesh.errors import UserError
 from lasermesh.experiments import comparing, point_worker, points
 from lasermesh.experiments.comparing import compare
 from lasermesh.experiments.points import make_grid, read_axes, read_baseline
-from lasermesh.results import load
+from lasermesh.results import RunFolder, load
 from lasermesh.results.figures import FIGURES, value_of
 from lasermesh.scenario import ScenarioError
 from tests.experiments.worlds import go, write_world
@@ -258,7 +258,7 @@ def in_this_process(monkeypatch):
         def events(self):
             for row, order in enumerate(self.orders):
                 told = []
-                ended = point_worker._run_point(order, lambda told=told, **message: told.append(message))
+                ended = point_worker.run_order(order, lambda told=told, **message: told.append(message))
                 yield from ((row, message) for message in (*told, ended))
 
         def stop(self):
@@ -387,3 +387,19 @@ def test_ctrl_c_ends_the_runs_keeps_what_is_there_and_the_rest_can_be_run_later(
     later = compare(file, vary, output=output, warn=warnings.append)
     assert [point["reused"] for point in later["points"]] == [True, False]
     assert later["status"] == "complete" and warnings == []
+
+
+def test_nothing_remains_of_a_point_that_was_killed(tmp_path, monkeypatch):
+    class Pool:
+        def __init__(self, orders, n_workers, threads):
+            self._orders = orders
+
+        def events(self):
+            RunFolder.create("world", ["a"], self._orders[0]["output"])
+            assert any((tmp_path / "out").glob("*/*.txt"))
+            yield 0, {"status": "interrupted", "message": None}
+
+    monkeypatch.setattr(comparing, "WorkerPool", Pool)
+    result = compare(write_world(tmp_path), seeds=2, output=tmp_path / "out")
+    assert [point["status"] for point in result["points"]] == ["interrupted", "waiting"]
+    assert not [path for path in (tmp_path / "out").iterdir() if path.is_dir()]

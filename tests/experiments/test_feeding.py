@@ -192,13 +192,20 @@ def test_every_link_has_a_delay_at_both_ends_of_the_step_even_before_it_starts()
     assert step.delay_end_ps.tolist() == [round(1.01e6 * ps), round(2.01e6 * ps)]
 
 
-def test_the_miss_of_straight_ranges_is_measured_in_the_middle():
-    links = ScriptedLinks(1, [(0.0, 0, MBPS)], lambda link, t_s: 1e6 + 400.0 * t_s**2 + 0.0 * link)
+def test_the_miss_of_straight_ranges_is_measured_in_the_middle_of_links_in_use():
+    script = [(0.0, 0, MBPS), (0.0, 1, MBPS)]
+    links = ScriptedLinks(2, script, lambda link, t_s: 1e6 + 400.0 * (1 + link) * t_s**2)
     feed = feed_of(links)
     step_of(feed, 0.0, 1.0)
+    feed.note_used(np.array([], np.int64))
+    assert feed.longest_miss_m == 0.0
+    feed.note_used(np.array([0]))
     assert feed.longest_miss_m == pytest.approx(100.0, rel=1e-9)
     step_of(feed, 1.0, 3.0)
+    feed.note_used(np.array([0]))
     assert feed.longest_miss_m == pytest.approx(400.0, rel=1e-9)
+    feed.note_used(np.array([0, 1]))
+    assert feed.longest_miss_m == pytest.approx(800.0, rel=1e-9)
 
 
 def test_a_satellite_that_fails_within_a_step_goes_on_in_a_straight_line():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lasermesh.errors import RunFailed, UserError
-from lasermesh.experiments import memory, running
+from lasermesh.experiments import memory, simulation
 from lasermesh.results import load
 from tests.experiments.worlds import go, write_world
 
@@ -140,9 +140,9 @@ def test_ctrl_c_twice_ends_a_run_at_once_and_leaves_nothing(tmp_path):
 
 
 def test_ctrl_c_does_no_harm_while_a_run_is_being_kept(tmp_path, monkeypatch):
-    file, real = write_world(tmp_path), running.summarise
+    file, real = write_world(tmp_path), simulation.summarise
     monkeypatch.setattr(
-        running, "summarise", lambda *a, **k: press_ctrl_c() or press_ctrl_c() or real(*a, **k)
+        simulation, "summarise", lambda *a, **k: press_ctrl_c() or press_ctrl_c() or real(*a, **k)
     )
     assert go(file, tmp_path / "run").kept.status == "complete"
     done = go(file, tmp_path / "cut", on_progress=press_ctrl_c)

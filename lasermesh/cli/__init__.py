@@ -21,6 +21,7 @@ COMMANDS = {
     "throughput": "How much a network carries, beside the most that any routing could.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",
+    "attach": "How well guests of a mesh are connected, by choice and time to acquire.",
     "explain": "Why there is or is no link between two nodes at an instant, and why this route.",
     "topologies": "List the shipped topologies, experiments and sites, or print one.",
     "check": "Check a topology or experiment file and report every problem.",

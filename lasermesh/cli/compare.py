@@ -1,5 +1,7 @@
 """`lasermesh compare`: runs an experiment with varied values and several seeds, and tells what differs."""
 
+from collections import Counter
+
 import click
 
 from lasermesh.cli.common import EXPERIMENT, json_option, print_json, set_option, warm_up_option, warn
@@ -48,10 +50,23 @@ from lasermesh.errors import Interrupted, RunFailed
     metavar="NAME",
     help="Compare this only: goodput_gbps, ..., or a path in summary.json as links.marked; may be repeated.",
 )
+@click.option("--alternative", metavar="NAME", help="Which one, of an experiment that has alternatives.")
 @warm_up_option
 @json_option
 def command(
-    experiment, vary, sets, seeds, seed_list, workers, threads, output, baseline, metrics, warm_up, as_json
+    experiment,
+    vary,
+    sets,
+    seeds,
+    seed_list,
+    workers,
+    threads,
+    output,
+    baseline,
+    metrics,
+    alternative,
+    warm_up,
+    as_json,
 ):
     """Run an experiment with varied values and seeds, tell what differs.
 
@@ -83,6 +98,7 @@ def command(
             warm_up,
             progress,
             warn,
+            alternative,
         )
     finally:
         progress.end()
@@ -96,18 +112,16 @@ def command(
 
 def _end_by_status(result):
     """Raise what gives the exit code of a comparison that is not complete."""
-    of = dict.fromkeys(("waiting", "complete", "interrupted", "failed"), 0)
-    for point in result["points"]:
-        of[point["status"]] += 1
+    from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED
+
+    of = Counter(point["status"] for point in result["points"])
     goes_on = f"the same command with -o {result['folder']} runs what is missing"
-    if result["status"] == "interrupted":
-        raise Interrupted(
-            f"interrupted with {of['complete']} of {sum(of.values())} points complete; {goes_on}"
-        )
-    if result["status"] == "failed":
-        first = next(point for point in result["points"] if point["status"] == "failed")
+    if result["status"] == INTERRUPTED:
+        raise Interrupted(f"interrupted with {of[COMPLETE]} of {of.total()} points complete; {goes_on}")
+    if result["status"] == FAILED:
+        first = next(point for point in result["points"] if point["status"] == FAILED)
         raise RunFailed(
-            f"{of['failed']} of {sum(of.values())} points failed, the first of them {first['folder']}: "
+            f"{of[FAILED]} of {of.total()} points failed, the first of them {first['folder']}: "
             f"{first['message']}; {goes_on}"
         )
 
@@ -126,4 +140,4 @@ class CompareProgress(ProgressLine):
             text += f", {progress.failed} failed"
         if progress.reused:
             text += f", {progress.reused} from before"
-        self.tell(progress.share, text, progress.wall_s)
+        self.tell(progress.share, text, progress.wall_s, progress.may_end_early)

@@ -20,10 +20,11 @@ class ProgressLine:
         self._next_s = self._began_s + FIRST_PROGRESS_S
         self._open = False  # whether the cursor stands behind a line that may be written over
 
-    def tell(self, share, text, wall_s=None):
+    def tell(self, share, text, wall_s=None, may_end_early=False):
         """Say what has been done, the share of all that it is, and how long the rest will take.
 
-        `wall_s` is how long it took so far; absent: since this line was made.
+        `wall_s` is how long it took so far; absent: since this line was made. What may end early takes at
+        most as long as the share says.
         """
         now = time.monotonic()
         over = share >= 1.0
@@ -33,6 +34,8 @@ class ProgressLine:
         wall_s = now - self._began_s if wall_s is None else wall_s
         # The first moments, in which much is done for the first time, say nothing about the rest.
         left = f"{wall_s * (1 - share) / share:.0f} s left" if share >= 0.01 else "just begun"
+        if may_end_early and share >= 0.01:
+            left = f"at most {left}"
         text = f"{text}, {left}"
         if self._terminal:
             click.echo(f"\r{text:<78}", nl=False, err=True)

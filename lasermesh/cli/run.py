@@ -4,7 +4,7 @@ import click
 
 from lasermesh.cli.common import EXPERIMENT, json_option, print_json, set_option, warm_up_option, warn
 from lasermesh.cli.progress import ProgressLine
-from lasermesh.errors import Interrupted
+from lasermesh.errors import Interrupted, RunFailed
 
 
 @click.command(name="run")
@@ -24,14 +24,22 @@ from lasermesh.errors import Interrupted
     metavar="endpoints|NODE|NODE:PEER",
     help="Write capture.pcapng into the run folder: what flows send and receive, or the ports of a node.",
 )
+@click.option(
+    "--alternative",
+    "alternatives",
+    multiple=True,
+    metavar="NAME",
+    help="Run this one of [[alternatives]] only; may be repeated.",
+)
 @warm_up_option
 @json_option
-def command(experiment, output, sets, seed, threads, force, capture, warm_up, as_json):
+def command(experiment, output, sets, seed, threads, force, capture, alternatives, warm_up, as_json):
     """Run an experiment, print its summary, keep its results in a folder.
 
     The traffic is simulated packet by packet. The folder holds tables of flows, links, paths and contacts,
-    what [observe] asks for, and the capture if there is to be one. Ctrl-C ends the run early and keeps what
-    was computed so far.
+    of the work that is done, of what [observe] asks for, and the capture if there is to be one. Alternatives
+    are run each for itself with the same seed, and told side by side. Ctrl-C ends the run early and keeps
+    what was computed so far.
 
     \b
     Example:
@@ -41,27 +49,79 @@ def command(experiment, output, sets, seed, threads, force, capture, warm_up, as
     """
     from lasermesh.experiments.running import run
     from lasermesh.results import format_summary
+    from lasermesh.results.alternatives_text import format_alternatives
 
     progress = RunProgress()
     try:
-        finished = run(experiment, sets, output, seed, threads, force, capture, progress, warn, warm_up)
+        finished = run(
+            experiment,
+            sets=sets,
+            output=output,
+            seed=seed,
+            threads=threads,
+            force=force,
+            capture=capture,
+            on_progress=progress,
+            warn=warn,
+            warm_up_s=warm_up,
+            alternatives=alternatives,
+        )
     finally:
         progress.end()  # a run that was cut short leaves the line open
+    summary = finished.summary
+    are_several = "alternatives" in summary
+    warn_of_unmet_energy(summary)
     if as_json:
-        print_json(finished.summary)
+        print_json(summary)
     else:
-        click.echo(format_summary(finished.summary))
-        click.echo(f"Run folder: {finished.folder}")
-    if finished.summary["status"] == "interrupted":
-        raise Interrupted(f"interrupted after {finished.summary['simulated_s']:.3f} s of simulated time")
+        click.echo(format_alternatives(summary) if are_several else format_summary(summary))
+        click.echo(f"Run folder{'s, in' if are_several else ''}: {finished.folder}")
+    if are_several:
+        _end_by_status(summary)
+    elif summary["status"] == "interrupted":
+        raise Interrupted(f"interrupted after {summary['simulated_s']:.3f} s of simulated time")
+
+
+def warn_of_unmet_energy(summary):
+    """Warn where satellites drew what they did not have, of each alternative by its name."""
+    from lasermesh.results.work_sections import unmet_energy
+
+    runs = [(f"{each['name']}: ", each["summary"] or {}) for each in summary.get("alternatives", ())]
+    for name, of_run in runs or [("", summary)]:
+        for text in unmet_energy(of_run.get("power") or []):
+            warn(name + text)
+
+
+def _end_by_status(summary):
+    """Raise what gives the exit code of alternatives of which not all are complete."""
+    from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED
+
+    of_status = {}
+    for alternative in summary["alternatives"]:
+        of_status.setdefault(alternative["status"], []).append(alternative)
+    total, complete = len(summary["alternatives"]), len(of_status.get(COMPLETE, ()))
+    if summary["status"] == INTERRUPTED:
+        raise Interrupted(f"interrupted with {complete} of {total} alternatives complete")
+    if summary["status"] == FAILED:
+        first = of_status[FAILED][0]
+        raise RunFailed(
+            f"{len(of_status[FAILED])} of {total} alternatives failed, the first of them {first['name']}: "
+            f"{first['message']}"
+        )
 
 
 class RunProgress(ProgressLine):
-    """How far a run is."""
+    """How far a run is, or several are."""
 
     def __call__(self, progress):
-        """Tell of a `Progress`, if it is time to."""
+        """Tell of a `Progress` or `AlternativesProgress`, if it is time to."""
+        if hasattr(progress, "running"):
+            running = ", ".join(f"{name} {100 * share:.0f} %" for name, share in progress.running.items())
+            text = f"{progress.done} of {progress.total} alternatives done"
+            text = f"{text}; {running}" if running else text
+            self.tell(progress.share, text, progress.wall_s, progress.may_end_early)
+            return
         simulated_s, duration_s = progress.simulated_s, progress.duration_s
         speed = progress.packet_hops / max(progress.wall_s, 1e-9) / 1e6
         text = f"{simulated_s:.3f} of {duration_s:g} s simulated, {speed:.1f} M packet-hops/s"
-        self.tell(simulated_s / duration_s, text, progress.wall_s)
+        self.tell(simulated_s / duration_s, text, progress.wall_s, progress.may_end_early)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from lasermesh import shipped
+from tests.scenario.work_scenes import CAMERA, GPU, IN_ORBIT, POWER, RAW, SKY, TRAINING
 
 EXPERIMENT = """\
 topology = "walker-144"
@@ -33,6 +34,45 @@ def element_set(name, number, bstar, anomaly_deg=0.0):
     return "\n".join([name, *lines]) + "\n"
 
 
+WORK = """topology = "walker-144"
+duration_s = 60.0
+[sensors.camera]
+on = "w-00-00"
+scene_bytes = 1_000_000
+every_s = 10.0
+[[workloads]]
+name = "near"
+kind = "bent-pipe"
+source = "camera"
+stations = "Tokyo"
+[[workloads]]
+name = "far"
+kind = "mesh-relay"
+source = "camera"
+stations = "London"
+[[alternatives]]
+name = "near"
+workloads = "near"
+[[alternatives]]
+name = "far"
+workloads = "far"
+topology = "other"
+"""
+
+WRONG_WORK = (
+    SKY
+    + CAMERA
+    + CAMERA.replace("camera", "radar").replace("every_s = 60.0", "rate_gbps = -2.0\nduty = 0.5")
+    + GPU.replace("gpu", "small")
+    + "storage_bytes = 1000\n"
+    + POWER
+    + "start_charge = 0\n"
+    + IN_ORBIT.replace('"gpu"', '"small"')
+    + RAW.replace("raw", "other").replace('["Tokyo", "Troll"]', '"Tokio"')
+    + TRAINING.replace('"dc"', '["dc-0-1"]')
+)
+
+
 @pytest.mark.parametrize("name", [*shipped.list_topologies(), *shipped.list_experiments()])
 def test_what_is_shipped_has_no_problems(run_command, name):
     done = run_command("check", name)
@@ -52,6 +92,29 @@ def test_a_good_file_gets_one_line_with_its_sizes(run_command, tmp_path):
     }
 
 
+def test_work_and_alternatives_are_counted_too(run_command, tmp_path):
+    write_work(tmp_path, mask_deg=10.0)
+    assert run_command("check", "work.toml").out == (
+        "work.toml: no problems "
+        "(satellites: 144, ground sites: 30, flows: 0, workloads: 2, alternatives: 2)\n"
+    )
+
+
+def test_what_is_wrong_with_an_alternative_ends_with_exit_code_2(run_command, tmp_path):
+    write_work(tmp_path, mask_deg=100.0)
+    done = run_command("check", "work.toml")
+    assert (done.code, done.out.splitlines()[0]) == (2, "work.toml: 1 problem")
+    assert "other.toml:" in done.out and "links[1].mask_deg: must be" in done.out
+
+
+def write_work(folder, mask_deg):
+    """An experiment, and the topology of one of its alternatives."""
+    (folder / "work.toml").write_text(WORK)
+    topology = shipped.find_topology("walker-144").read_text()
+    assert "mask_deg = 10.0" in topology
+    (folder / "other.toml").write_text(topology.replace("mask_deg = 10.0", f"mask_deg = {mask_deg}"))
+
+
 def test_a_wrong_file_gets_all_its_problems_on_stdout_and_exit_code_2(run_command, tmp_path):
     text = EXPERIMENT.replace("duration_s", "durations_s").replace("London", "Londn")
     (tmp_path / "a.toml").write_text(text)
@@ -62,6 +125,27 @@ def test_a_wrong_file_gets_all_its_problems_on_stdout_and_exit_code_2(run_comman
     assert any('a.toml:2: durations_s: unknown key; did you mean "duration_s"?' in line for line in lines)
     assert any("a.toml:10: flows[0].to:" in line and 'did you mean "London"?' in line for line in lines)
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_work_that_cannot_be_done_is_told_by_line_with_exit_code_2(run_command, tmp_path, command):
+    wrong = {
+        "sensors.radar.rate_gbps: must be a number from 1e-06 to 1000000 (got -2.0)": "rate_gbps = -2.0",
+        "power.bus.start_charge: must be a number above 0 and at most 1 (got 0)": "start_charge = 0",
+        "does not fit into the storage of [compute.small], which holds 1000 bytes": 'compute = "small"',
+        'no node or group is named "Tokio"': 'stations = "Tokio"',
+        'must be two nodes at least, and ["dc-0-1"] is one': 'group = ["dc-0-1"]',
+    }
+    (tmp_path / "a.toml").write_text(WRONG_WORK)
+    done = run_command(command, "a.toml")
+    assert done.code == 2
+    problems = (done.out + done.err).splitlines()
+    for problem, given in wrong.items():
+        number = WRONG_WORK.splitlines().index(given) + 1
+        assert any(line.strip().startswith(f"a.toml:{number}: ") and problem in line for line in problems), (
+            problem,
+            problems,
+        )
 
 
 def test_json_of_a_wrong_file_has_file_line_key_given_and_message(run_command, tmp_path):

@@ -23,6 +23,7 @@ def test_the_list_names_every_topic_with_its_title(run_command):
     assert {
         "commands",
         "faults",
+        "models",
         "install",
         "model",
         "observation",
@@ -30,6 +31,7 @@ def test_the_list_names_every_topic_with_its_title(run_command):
         "scenario",
         "traffic",
         "updates",
+        "workloads",
     } <= set(topics())
 
 
@@ -117,7 +119,17 @@ def test_a_file_in_the_documentation_has_no_problems(run_command, tmp_path, text
 
 def test_examples_are_found_in_every_topic_on_files():
     found = {example.id.rsplit("-", 1)[0] for example in TOML_EXAMPLES}
-    assert found == {"faults", "observation", "policies", "scenario", "terminals", "traffic", "updates"}
+    assert found == {
+        "faults",
+        "models",
+        "observation",
+        "policies",
+        "scenario",
+        "terminals",
+        "traffic",
+        "updates",
+        "workloads",
+    }
 
 
 def test_every_key_of_an_experiment_is_named_in_some_topic(run_command):

@@ -8,7 +8,7 @@ import pytest
 from lasermesh.cli import cli
 
 COMMANDS = {"": cli} | {name: cli.get_command(None, name) for name in cli.list_commands(None)}
-TOO_SLOW_AS_PLAIN_PYTHON = {"run", "bench", "compare", "throughput"}
+TOO_SLOW_AS_PLAIN_PYTHON = {"attach", "run", "bench", "compare", "throughput"}
 
 
 def examples_of(command):

@@ -1,16 +1,19 @@
 """`lasermesh run` as one types it."""
 
 import json
+import math
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from lasermesh.cli import progress as module
-from lasermesh.cli.run import RunProgress
-from lasermesh.experiments.running import Progress
+from lasermesh.cli.run import RunProgress, warn_of_unmet_energy
+from lasermesh.experiments.alternatives import AlternativesProgress
+from lasermesh.experiments.simulation import Progress
 from lasermesh.packets.causes import CAUSES
 from lasermesh.results import load
+from tests.experiments.test_alternatives import write_alternatives
 from tests.experiments.worlds import write_world
 
 FLOW = "name from to sent delivered in_flight dropped goodput_gbps latency_ms jitter_ms reordered hops_mean"
@@ -27,7 +30,19 @@ def written(folder):
     return sorted(path.name for path in folder.iterdir() if path.name not in ("world.toml", "plan.csv"))
 
 
-def test_json_is_one_object_with_the_fields_of_the_contract(run_command, world):
+def test_energy_that_satellites_did_not_have_is_warned_of_by_alternative(capsys):
+    power = {"name": "bus", "unmet_j": 3.6e6}
+    warn_of_unmet_energy({"power": [power, power | {"unmet_j": 0.0}]})
+    warn_of_unmet_energy({"power": None})
+    several = [{"name": "dark", "summary": {"power": [power]}}, {"name": "failed", "summary": None}]
+    warn_of_unmet_energy({"alternatives": several})
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("warning: bus: 1.000 kWh were needed that neither arrays nor batteries gave")
+    assert second.startswith("warning: dark: bus: 1.000 kWh")
+
+
+def test_json_is_one_object_with_the_fields_of_the_contract(run_command, world, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PROGRESS_S", math.inf)  # on a busy machine it takes longer
     done = run_command("run", world(), "--json", "--threads", 1)
     assert (done.code, done.err) == (0, "")
     assert done.out.count("\n") == 1
@@ -241,3 +256,77 @@ def test_a_run_that_is_cut_short_ends_the_line(clock, capsys, monkeypatch):
     line.end()
     line.end()
     assert capsys.readouterr().err.count("\n") == 1
+
+
+class _Pool:
+    """In place of processes: every alternative ends as it is told to, and nothing is run."""
+
+    statuses = ("complete", "complete")
+
+    def __init__(self, orders, n_workers, threads):
+        self._rows = range(len(orders))
+
+    def events(self):
+        for row, status in zip(self._rows, self.statuses, strict=True):
+            yield row, {"share": 0.5}
+            yield row, {"status": status, "message": "it was told to" if status == "failed" else None}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code", "words"),
+    [
+        (
+            ("failed", "interrupted"),
+            130,
+            "interrupted with 0 of 2 alternatives complete",
+        ),
+        (
+            ("failed", "failed"),
+            1,
+            "2 of 2 alternatives failed, the first of them on the ground: it was told to",
+        ),
+        # Nobody has run it, so there is nothing to read.
+        (("complete", "failed"), 1, "2 of 2 alternatives failed, the first of them on the ground: "),
+    ],
+)
+def test_alternatives_that_are_not_complete_give_the_exit_code(
+    run_command, tmp_path, monkeypatch, statuses, code, words
+):
+    monkeypatch.setattr("lasermesh.experiments.alternatives.WorkerPool", _Pool)
+    monkeypatch.setattr(_Pool, "statuses", statuses)
+    file = write_alternatives(tmp_path).name
+    done = run_command("run", file)
+    assert done.code == code and words in done.err and "Traceback" not in done.err
+    assert done.out.startswith(f"world: {'interrupted' if code == 130 else 'failed'}, 2 alternatives, each")
+    assert done.out.endswith("Run folders, in: runs/world\n")
+    result = json.loads(run_command("run", file, "--json").out)
+    assert [each["name"] for each in result["alternatives"]] == ["on the ground", "in orbit"]
+    assert set(result) == {"experiment", "seed", "status", "simulated_s", "alternatives", "comparison"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--alternative", "in orbid"), 'no such alternative; did you mean "in orbit"?'),
+        (("--set", "workloads.raw.stations=Limo"), 'did you mean "Lima"?'),
+    ],
+)
+def test_wrong_alternatives_are_refused_before_anything_runs(run_command, tmp_path, arguments, words):
+    done = run_command("run", write_alternatives(tmp_path).name, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_progress_names_the_alternatives_that_are_running(monkeypatch, capsys):
+    monkeypatch.setattr(module, "FIRST_PROGRESS_S", 0.0)
+    RunProgress()(AlternativesProgress(0.3, 1, 3, {"in orbit": 0.4, "on board": 0.05}, 10.0))
+    assert "1 of 3 alternatives done; in orbit 40 %, on board 5 %, 23 s left" in capsys.readouterr().err
+
+
+def test_of_what_ends_when_all_is_done_the_time_left_is_a_bound(monkeypatch, capsys):
+    monkeypatch.setattr(module, "FIRST_PROGRESS_S", 0.0)
+    RunProgress()(Progress(1.0, 10.0, 10.0, 0, may_end_early=True))
+    assert capsys.readouterr().err.endswith("simulated, 0.0 M packet-hops/s, at most 90 s left\n")
+    RunProgress()(AlternativesProgress(0.1, 0, 2, {"in orbit": 0.2}, 10.0, may_end_early=True))
+    assert capsys.readouterr().err.endswith("in orbit 20 %, at most 90 s left\n")

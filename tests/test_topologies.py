@@ -9,9 +9,20 @@ from lasermesh.contacts import GSL, ISL, LinkEngine, grid_links_of_nodes
 from lasermesh.contacts.grid import grid_pairs
 from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario import load_topology
+from lasermesh.scenario.problems import Report
+from lasermesh.scenario.tables import read_csv
+from lasermesh.scenario.topology import Site
 
 # Satellites of each group, and how many ground sites there are.
 SIZES = {
+    "attach-study": (
+        {"sl43": 3255, "sl53": 1296, "sl70": 576, "sso700": 5, "sso650": 5, "polar550": 5, "low325": 5},
+        0,
+    ),
+    "eo-guests": ({"eo": 5, "dc": 25, "sl43": 3255, "sl53": 1296, "sl70": 576}, 48),
+    "eo-passes": ({"eo": 5}, 27),
+    "fire-guests": ({"fire": 50, "dc": 25, "sl53": 1296, "sl70": 576}, 23),
+    "fire-passes": ({"fire": 50}, 27),
     "iridium": ({"ir": 66}, 30),
     "kuiper": ({"k630": 1156, "k610": 1296, "k590": 784}, 30),
     "kuiper-630": ({"k630": 1156}, 30),
@@ -187,3 +198,23 @@ def test_gateways_take_no_more_satellites_than_they_have_antennas():
     antennas = [site.antennas for group in topology.ground for site in group.sites if site.antennas]
     assert set(antennas) == {2, 4, 5, 8, 32, 40}
     assert (links <= antennas).all() and (links == antennas).any()
+
+
+def sites_of(name):
+    file = shipped.find_sites(name)
+    rows, sound = read_csv(file.read_text(), str(file), Site, Report())
+    assert sound
+    return [(row["name"], row["lat_deg"], row["lon_deg"]) for _, row in rows]
+
+
+@pytest.mark.parametrize("name", [name for name in shipped.list_sites() if name[-1].isdigit()])
+def test_a_set_of_sites_has_as_many_as_its_name_says(name):
+    sites = sites_of(name)
+    assert len(sites) == len({site for site, *_ in sites}) == int(name.rpartition("-")[2])
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("polar-1", "polar-2"), ("ksat-27", "ksat-36"), ("global-8", "eo-stations")]
+)
+def test_smaller_sets_of_stations_are_part_of_larger_ones(smaller, larger):
+    assert set(sites_of(smaller)) < set(sites_of(larger))

@@ -78,7 +78,7 @@ class ShippedFile:
         """One line: the first line of a TOML file's comment, or how many sites a CSV file has."""
         lines = self.text.splitlines()
         if self.kind == "sites":
-            return f"{len(lines) - 1} sites"
+            return f"{len(lines) - 1} site{'' if len(lines) == 2 else 's'}"
         return lines[0].removeprefix("#").strip()
 
 

@@ -297,7 +297,7 @@ def test_alternatives_that_are_not_complete_give_the_exit_code(
     file = write_alternatives(tmp_path).name
     done = run_command("run", file)
     assert done.code == code and words in done.err and "Traceback" not in done.err
-    assert done.out.startswith(f"world: {'interrupted' if code == 130 else 'failed'}, 2 alternatives, each")
+    assert done.out.startswith(f"world: {'interrupted' if code == 130 else 'failed'}, 2 alternatives, ")
     assert done.out.endswith("Run folders, in: runs/world\n")
     result = json.loads(run_command("run", file, "--json").out)
     assert [each["name"] for each in result["alternatives"]] == ["on the ground", "in orbit"]

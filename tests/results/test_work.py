@@ -312,9 +312,7 @@ def test_alternatives_stand_in_one_table_with_ratios_to_the_first():
         dict.fromkeys(("mean", "p50", "p90", "p99", "max"), 0.1) | {"delivered_bytes": 0.01}
     )
     text = format_alternatives(result)
-    assert text.splitlines()[0] == (
-        "pencil: complete, 2 alternatives, 86,400 s simulated, seed 7"
-    )
+    assert text.splitlines()[0] == ("pencil: complete, 2 alternatives, 86,400 s simulated, seed 7")
     assert cells_of(text, "Scenes", "ground")[:5] == ["ground +", "120", "100", "8", "12"]
     assert cells_of(text, "Scenes", "orbit")[4:6] == ["0", "30.0 s"]
     assert cells_of(text, "Against ground", "orbit") == ["orbit +", "-", "0.1 x", "-", "-", "0.01 x"]

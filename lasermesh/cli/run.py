@@ -50,6 +50,7 @@ def command(experiment, output, sets, seed, threads, force, capture, alternative
     from lasermesh.experiments.running import run
     from lasermesh.results import format_summary
     from lasermesh.results.alternatives_text import format_alternatives
+    from lasermesh.results.statuses import INTERRUPTED
 
     progress = RunProgress()
     try:
@@ -78,7 +79,7 @@ def command(experiment, output, sets, seed, threads, force, capture, alternative
         click.echo(f"Run folder{'s, in' if are_several else ''}: {finished.folder}")
     if are_several:
         _end_by_status(summary)
-    elif summary["status"] == "interrupted":
+    elif summary["status"] == INTERRUPTED:
         raise Interrupted(f"interrupted after {summary['simulated_s']:.3f} s of simulated time")
 
 

@@ -26,6 +26,7 @@ from lasermesh.scenario.fields import keys_of
 from lasermesh.scenario.problems import did_you_mean, shown
 from lasermesh.scenario.read_links import CHOICES, GUEST
 from lasermesh.scenario.terminals import Acquisition, TerminalUse
+from lasermesh.workloads.spreads import quantile
 
 ACQUISITIONS_S = (0.0, 12.0, 30.0, 60.0, 100.0)
 """What is tried unless something else is asked for: from none at all to the limit of the SDA standard."""
@@ -326,9 +327,9 @@ def _figures(records, duration_s):
         "handovers_per_h": sum(record.handovers for record in records) / guest_h,
         "contacts": len(contact_s),
         "contacts_cut": sum(record.contacts_cut for record in records),
-        "contact_p10_s": _quantile(contact_s, 10),
-        "contact_median_s": _quantile(contact_s, 50),
-        "contact_p90_s": _quantile(contact_s, 90),
+        "contact_p10_s": quantile(contact_s, 10) if contact_s else None,
+        "contact_median_s": quantile(contact_s, 50) if contact_s else None,
+        "contact_p90_s": quantile(contact_s, 90) if contact_s else None,
         "outages_per_h": len(outage_s) / guest_h,
         "outage_mean_s": math.fsum(outage_s) / len(outage_s) if outage_s else None,
         "outage_longest_s": max(outage_s, default=None),
@@ -336,11 +337,6 @@ def _figures(records, duration_s):
         "hosts_in_reach_median": float(np.median(visible)),
         "hosts_in_reach_least": int(visible.min()),
     }
-
-
-def _quantile(ordered, percent):
-    """The least of the values that so many percent of them do not exceed, as of the times of work."""
-    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None
 
 
 # -- text and files ------------------------------------------------------------------------------------------

@@ -178,8 +178,7 @@ class Simulation:
             )
         )
         self._may_be_quiet = (
-            self.working is not None
-            and self._own_flows.n_flows == 0
+            self._may_end_early
             and experiment.routing.update == INSTANT
             and self._policy.name in POLICIES_OF_THE_SNAPSHOT
             and not experiment.observe.next_hops
@@ -241,7 +240,7 @@ class Simulation:
 
     @property
     def _may_end_early(self):
-        """Whether the run ends once all work is done, as nothing else is sent."""
+        """Whether nothing but work sends: then the run ends once all of it is done."""
         return self.working is not None and self._own_flows.n_flows == 0
 
     def _warm_up(self):

@@ -1,6 +1,5 @@
 """Work at the nodes of a run: what it sends goes by the packet engine, what arrives comes back to it."""
 
-import math
 import time
 from functools import partial
 
@@ -9,7 +8,7 @@ import numpy as np
 from lasermesh.experiments.mesh_known import KnownMesh
 from lasermesh.experiments.own_contacts import OwnContacts
 from lasermesh.orbits import sunlight
-from lasermesh.orbits.satellites import mean_motion_rad_per_s
+from lasermesh.orbits.satellites import orbit_period_s
 from lasermesh.results import FlowCounters, FlowList
 from lasermesh.scenario.experiment import TRAIN
 from lasermesh.units import NONE, PS_PER_S, bps_from_gbps, ps_from_s
@@ -164,9 +163,12 @@ class Working:
         self.network = RunNetwork(
             channels, port, self._mesh, agenda, options, contacts, self._terminals_in_use
         )
-        period_s = partial(_period_s, ephemeris)
         light = partial(_sunlight, ephemeris, experiment)
-        self.work = Work(experiment, self.network, agenda, self.log, period_s, light)
+
+        def period_of(node):
+            return orbit_period_s(ephemeris.record_of(node))
+
+        self.work = Work(experiment, self.network, agenda, self.log, period_of, light)
 
     @property
     def is_done(self):
@@ -293,11 +295,6 @@ def options_of(experiment):
         framing_bytes=experiment.packets.framing_bytes,
         train_packets=experiment.train_packets if experiment.fidelity == TRAIN else 1,
     )
-
-
-def _period_s(ephemeris, row):
-    """Period of a satellite's orbit."""
-    return 2.0 * math.pi / mean_motion_rad_per_s(ephemeris.record_of(row))
 
 
 def _sunlight(ephemeris, experiment, rows):

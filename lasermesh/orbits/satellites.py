@@ -288,3 +288,8 @@ def mean_argument_of_latitude_rad(record, day, fraction):
 def mean_motion_rad_per_s(record):
     """Mean motion (Kozai's, as element sets state it) of an SGP4 record."""
     return record.no_kozai / _SECONDS_PER_MINUTE
+
+
+def orbit_period_s(record):
+    """Period of the orbit of an SGP4 record, by its mean motion."""
+    return 2.0 * math.pi / mean_motion_rad_per_s(record)

@@ -1,12 +1,11 @@
 """Which satellites the Earth's shadow falls on, and for how much of an orbit."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from lasermesh.orbits.arguments import as_float_array
-from lasermesh.orbits.satellites import mean_motion_rad_per_s
+from lasermesh.orbits.satellites import orbit_period_s
 from lasermesh.orbits.sun import SUN_RADIUS_M, sun_position
 from lasermesh.orbits.sun_kernels import (
     PENUMBRA,
@@ -76,7 +75,7 @@ def eclipse_fraction(ephemeris, row, t_s, round_earth_m=None) -> OrbitLight:
         For a node without an orbit, or a satellite that SGP4 refuses within the orbit.
     """
     record = ephemeris.record_of(row)
-    period_s = 2.0 * math.pi / mean_motion_rad_per_s(record)
+    period_s = orbit_period_s(record)
     times_s = t_s + np.linspace(0.0, period_s, _SAMPLES + 1)
     above, half_sun = limb_angles(record, ephemeris.clock, times_s, round_earth_m)
     if np.isnan(above).any():

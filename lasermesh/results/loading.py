@@ -8,7 +8,25 @@ from lasermesh.errors import UserError
 from lasermesh.results.folder import CAPTURE, MANIFEST, SCHEMA, SUMMARY, read_manifest
 
 
-class Run:
+class _Kept:
+    """What lies in a folder with a manifest and a summary."""
+
+    def __init__(self, path, manifest):
+        self.path = path
+        self.manifest = manifest
+
+    @property
+    def status(self):
+        """`complete`, `interrupted` or `failed`; of several runs `complete` if all are."""
+        return self.manifest["status"]
+
+    @cached_property
+    def summary(self):
+        """What `run --json` printed."""
+        return _read_json(self.path, SUMMARY, self.manifest)
+
+
+class Run(_Kept):
     """A finished run; its tables are read when first asked for.
 
     Attributes
@@ -17,27 +35,13 @@ class Run:
     manifest : dict
     """
 
-    def __init__(self, path, manifest):
-        self.path = path
-        self.manifest = manifest
-
     def __repr__(self):
         return f"<Run {self.manifest['experiment']}, {self.status}, {self.path}>"
-
-    @property
-    def status(self):
-        """`complete`, `interrupted` or `failed`."""
-        return self.manifest["status"]
 
     @property
     def capture(self):
         """Path of the capture; None if the run made none."""
         return self._file(CAPTURE) if CAPTURE in self.manifest["files"] else None
-
-    @cached_property
-    def summary(self):
-        """What `run --json` printed."""
-        return _read_json(self.path, SUMMARY, self.manifest)
 
     @cached_property
     def flows(self):
@@ -131,7 +135,7 @@ class Run:
         return _whole_file(self.path, name, self.manifest)
 
 
-class AlternativeRuns:
+class AlternativeRuns(_Kept):
     """Finished runs of the alternatives of one experiment.
 
     Attributes
@@ -140,23 +144,9 @@ class AlternativeRuns:
     manifest : dict
     """
 
-    def __init__(self, path, manifest):
-        self.path = path
-        self.manifest = manifest
-
     def __repr__(self):
         names = ", ".join(each["name"] for each in self.manifest["alternatives"])
         return f"<AlternativeRuns {self.manifest['experiment']}, {self.status}: {names}, {self.path}>"
-
-    @property
-    def status(self):
-        """`complete`, `failed` if one failed, `interrupted` if one did not come to its end."""
-        return self.manifest["status"]
-
-    @cached_property
-    def summary(self):
-        """What `run --json` printed: the summaries of all, and how they compare."""
-        return _read_json(self.path, SUMMARY, self.manifest)
 
     @cached_property
     def runs(self):

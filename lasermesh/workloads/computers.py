@@ -171,8 +171,7 @@ class Computer:
         if job.begun_ps is None:
             self._waiting.remove(job)
         else:
-            if job.ticket is not None:
-                self._agenda.cancel(job.ticket)
+            self._agenda.cancel(job.ticket)
             del self._running[job]
         self._stored_bytes -= job.n_bytes
         self._withdrawn += 1
@@ -232,9 +231,8 @@ class Computer:
                 job.on_begin(job)
 
     def _plan_end(self, job):
-        if job.ticket is not None:
-            self._agenda.cancel(job.ticket)
-            job.ticket = None
+        self._agenda.cancel(job.ticket)
+        job.ticket = None
         if self._speed or not job.left:
             end_ps = job.since_ps + (-(-job.left // self._speed) if job.left else 0)
             job.ticket = self._agenda.at(end_ps, self._end, job, rank=self._agenda.ENDS)

@@ -260,13 +260,13 @@ class InferenceWork:
             return
         self._speeds[node] = speed
         for request in self._making[node].values():
-            self._forget(request.ticket)
+            self._agenda.cancel(request.ticket)
             self._plan_token(request)
 
     def _job_done(self, request):
         """All tokens are made, the last one at this instant."""
         if self._making[request.node].pop(request.item, None) is not None:
-            self._forget(request.ticket)
+            self._agenda.cancel(request.ticket)
             self._token_made(request, request.output - request.posted)
 
     def _post(self, request, made_ps):
@@ -311,18 +311,14 @@ class InferenceWork:
             self._retract(request)
         elif request.job.done_ps is None:
             self._making[request.node].pop(request.item, None)
-            self._forget(request.ticket)
+            self._agenda.cancel(request.ticket)
             self._computers[request.node].withdraw(request.job)
         self._end(request, LOST, EXPIRED)
-
-    def _forget(self, ticket):
-        if ticket is not None:
-            self._agenda.cancel(ticket)
 
     def _end(self, request, state, cause=None):
         """Count and write down what became of a request."""
         del self._open[request.item]
-        self._forget(request.expiry)
+        self._agenda.cancel(request.expiry)
         self._states[state] += 1
         if cause is not None:
             self._causes[cause] += 1

@@ -86,7 +86,6 @@ class Work:
             for row, workload in enumerate(experiment.workloads)
         ]
         self._power = [PowerSupply(power, self._around) for power in experiment.power]
-        self.pairs = pairs_of(experiment)
 
     @property
     def is_done(self):

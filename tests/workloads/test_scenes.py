@@ -4,6 +4,7 @@ import pytest
 
 from lasermesh.units import PS_PER_S
 from lasermesh.workloads.records import PARTS
+from lasermesh.workloads.work import pairs_of
 from tests.workloads.building import MS, Run, S, a_compute, a_sensor, a_workload, an_experiment, to, work_on
 
 MEGABYTE = 1_000_000  # 8 ms at 1 Gbps
@@ -240,7 +241,7 @@ def test_two_workloads_of_one_sensor_each_handle_every_scene():
     run = Run(experiment, {(0, 1): 5 * MS, (0, 2): 5 * MS})
     assert [(scene.workload, scene.state) for scene in run.scenes] == [("a", "delivered"), ("b", "delivered")]
     assert run.totals["storages"][0]["captured_bytes"] == 2 * MEGABYTE
-    assert run.work.pairs == [(0, 0, 1), (1, 0, 2)]
+    assert pairs_of(experiment) == [(0, 0, 1), (1, 0, 2)]
 
 
 def test_pairs_are_those_between_which_a_stage_may_send():
@@ -250,7 +251,7 @@ def test_pairs_are_those_between_which_a_stage_may_send():
     )  # fmt: skip
     # Row 2 has what it takes itself.
     run = Run(experiment, {(0, 2): MS, (2, 3): MS, (2, 4): 2 * MS})
-    assert run.work.pairs == [(0, 0, 2), (0, 2, 3), (0, 2, 4)]
+    assert pairs_of(experiment) == [(0, 0, 2), (0, 2, 3), (0, 2, 4)]
     assert [scene.state for scene in run.scenes] == ["delivered"] * 2
     own = next(scene for scene in run.scenes if scene.node == 2)
     assert "transfer" not in parts(own)

@@ -2,7 +2,7 @@
 
 from lasermesh.contacts.coverage import Coverage, coverage
 from lasermesh.contacts.engine import LinkEngine
-from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkStep, LinkTable
+from lasermesh.contacts.graph import GSL, ISL, LinkGraph, LinkStep, LinkTable, transit_of
 from lasermesh.contacts.grid import grid_links_of_nodes
 from lasermesh.contacts.intervals import OpenContacts, contact_plan, iterate_contacts
 from lasermesh.contacts.pair_table import Holding
@@ -25,4 +25,5 @@ __all__ = [
     "coverage",
     "grid_links_of_nodes",
     "iterate_contacts",
+    "transit_of",
 ]

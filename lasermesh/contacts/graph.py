@@ -11,7 +11,7 @@ from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
 ISL = 0
 GSL = 1
 
-__all__ = ["GSL", "ISL", "LinkGraph", "LinkStep", "LinkTable"]
+__all__ = ["GSL", "ISL", "LinkGraph", "LinkStep", "LinkTable", "transit_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,3 +57,12 @@ class LinkStep(NamedTuple):
     change_link: np.ndarray  # int32 (n,)
     change_rate_bps: np.ndarray  # int64 (n,)  0: down; else up at, or changing to, this rate
     change_foreseen: np.ndarray  # bool (n,)  by orbits, plans and choices; not by losses, clouds or failures
+
+
+def transit_of(topology) -> np.ndarray:
+    """Which nodes of a topology carry traffic between others: bool (n_nodes,), as their groups say."""
+    transit = np.zeros(len(topology.node_names), dtype=bool)
+    for group in (*topology.satellites, *topology.ground):
+        rows = topology.group_rows(group.name)
+        transit[rows.start : rows.stop] = group.transit is not False  # None: made by hand, the default
+    return transit

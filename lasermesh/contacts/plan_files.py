@@ -21,6 +21,7 @@ import numpy as np
 
 from lasermesh.contacts.plan_rounding import Rounding, number_text
 from lasermesh.errors import UserError
+from lasermesh.units import NONE
 
 KIND_NAMES = ("isl", "gsl")
 CHUNK = 10_000
@@ -71,7 +72,8 @@ def write_parquet(path, plan, nodes, warn=None):
 
     names = pa.array(nodes.names, pa.string())
     columns = [names.take(pa.array(plan.from_node)), names.take(pa.array(plan.to_node))]
-    columns += [pa.array(KIND_NAMES).take(pa.array(plan.kind)), *(pa.array(column) for column in plan[3:6])]
+    kinds = pa.array(KIND_NAMES).take(pa.array(plan.kind, mask=plan.kind == NONE))
+    columns += [kinds, *(pa.array(column) for column in plan[3:6])]
     columns += [pa.array(plan.owlt_s, from_pandas=True), pa.array(plan.open_start), pa.array(plan.open_stop)]
     with whole_file(path, binary=True) as out:
         pq.write_table(pa.Table.from_arrays(columns, names=list(plan_fields())), out)
@@ -174,13 +176,13 @@ def plan_fields():
 
 
 def _row_chunks(plan, nodes):
-    """Lists of rows of Python values, by `plan_fields`, None for a light time that is not known."""
+    """Lists of rows of Python values, by `plan_fields`, None for a kind or light time that is not known."""
     names = nodes.names
     for first in range(0, plan.size, CHUNK):
         part = [column.tolist() for column in plan.take(slice(first, first + CHUNK))]
         part[0] = [names[row] for row in part[0]]
         part[1] = [names[row] for row in part[1]]
-        part[2] = [KIND_NAMES[kind] for kind in part[2]]
+        part[2] = [None if kind == NONE else KIND_NAMES[kind] for kind in part[2]]
         part[6] = [None if time_s != time_s else time_s for time_s in part[6]]
         yield list(zip(*part, strict=True))
 

@@ -7,7 +7,10 @@ ENOUGH = 1e-9
 
 
 class Rounding:
-    """Rounds to the nearest, or not at all, and tells how many values that changed, and by how much."""
+    """Rounds or does not, and tells how many values that changed, and by how much.
+
+    Contacts are rounded inwards, so that none is planned while there is none; all else to the nearest.
+    """
 
     def __init__(self, fractions, warn, hint="; fractions can be asked for, where the reader knows them"):
         self._fractions = fractions
@@ -16,9 +19,11 @@ class Rounding:
 
     def of_plan(self, plan, rate_unit_bits=8):
         """The plan with rounded times, without contacts that vanish, and its rates: (n_contacts,)."""
-        start_s, stop_s = self._whole(plan.start_s), self._whole(plan.stop_s)
+        start_s, stop_s = plan.start_s, plan.stop_s
+        if not self._fractions:
+            start_s, stop_s = _inwards(plan)
         error_s = np.maximum(np.abs(start_s - plan.start_s), np.abs(stop_s - plan.stop_s))
-        self._tell(error_s, "contacts have times rounded to whole seconds")
+        self._tell(error_s, "contacts have times rounded inwards to whole seconds")
         stays = stop_s > start_s
         if not stays.all():
             gone = int((~stays).sum())
@@ -44,7 +49,9 @@ class Rounding:
             self._warn(f"{unknown} of {len(owlt_s)} contacts have no light time; it is written as 0 s")
             owlt_s = np.where(np.isnan(owlt_s), 0.0, owlt_s)
         rounded_s = self._whole(owlt_s)
-        self._tell(np.abs(rounded_s - owlt_s), "light times are rounded to whole seconds")
+        lost = int(((rounded_s == 0.0) & (owlt_s > ENOUGH)).sum())
+        to_zero = f", {lost} of them to 0" if lost else ""
+        self._tell(np.abs(rounded_s - owlt_s), f"light times are rounded to whole seconds{to_zero}")
         return rounded_s
 
     def _whole(self, values):
@@ -54,6 +61,21 @@ class Rounding:
         changed = int((error_s > ENOUGH).sum())
         if changed:
             self._warn(f"{changed} of {len(error_s)} {what}, by at most {error_s.max():.3g} s{self._hint}")
+
+
+def _inwards(plan):
+    """Whole seconds from which and to which contacts last: (start_s, stop_s)."""
+    start_s, stop_s = np.ceil(plan.start_s - ENOUGH), np.floor(plan.stop_s + ENOUGH)
+    # Where a contact follows another of its pair at once, no second between them is lost: it may begin early,
+    # but not before the first of them did.
+    begins = np.ones(plan.size, bool)
+    begins[1:] = (
+        (plan.from_node[1:] != plan.from_node[:-1])
+        | (plan.to_node[1:] != plan.to_node[:-1])
+        | (plan.start_s[1:] != plan.stop_s[:-1])
+    )
+    first = np.maximum.accumulate(np.where(begins, np.arange(plan.size), 0))
+    return np.where(begins, start_s, np.maximum(np.floor(plan.start_s + ENOUGH), start_s[first])), stop_s
 
 
 def number_text(value):

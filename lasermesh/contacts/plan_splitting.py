@@ -18,6 +18,19 @@ INTERPOLATION_SHARE = 0.01
 SHORTEST_PIECE_S = 1e-6
 SAMPLES_AT_A_TIME = 2_000_000
 
+# A light time that a plan file gives differs by more from that of the positions.
+_SAME_LIGHT_TIME_S = 1e-8
+
+
+def follow_positions(plan, range_at):
+    """Which contacts have their light time from positions, not from a plan file: bool (n_contacts,).
+
+    `range_at` as for `split_owlt`.
+    """
+    middle_s = 0.5 * (plan.start_s + plan.stop_s)
+    own_s = range_at(plan.from_node, plan.to_node, middle_s) / SPEED_OF_LIGHT_M_PER_S
+    return np.abs(own_s - plan.owlt_s) < _SAME_LIGHT_TIME_S
+
 
 def split_owlt(plan, limit_s, range_at):
     """A contact plan in which the light time moves by at most `limit_s` within each contact.

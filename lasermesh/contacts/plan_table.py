@@ -13,7 +13,7 @@ class ContactPlan(NamedTuple):
 
     from_node: np.ndarray  # int32    row of the node that sends
     to_node: np.ndarray  # int32    row of the node that receives
-    kind: np.ndarray  # int8     ISL or GSL
+    kind: np.ndarray  # int8     ISL or GSL; of a plan file without topology NONE
     start_s: np.ndarray  # float64  from the topology's epoch
     stop_s: np.ndarray  # float64  the first instant after
     rate_bps: np.ndarray  # int64

@@ -2,17 +2,6 @@
 
 from collections import Counter
 
-MOST_NAMED = 20
-
-
-def warn_of_failures(ephemeris, warn) -> None:
-    """Name the satellites that SGP4 has refused so far and that are therefore left out."""
-    for failure in ephemeris.failures[:MOST_NAMED]:
-        warn(f"satellite {_named(failure)} is left out: {failure.message}")
-    more = len(ephemeris.failures) - MOST_NAMED
-    if more > 0:
-        warn(f"{more} more satellites are left out")
-
 
 def failures_of(ephemeris) -> list[dict]:
     """Satellites that SGP4 has refused so far: `{name, catalog_number, t_s, message}`, JSON-ready."""
@@ -45,9 +34,3 @@ def skipped_of(topology) -> list[dict]:
 def skipped_by_reason(topology) -> dict[str, int]:
     """How many element sets were left out at loading for each reason, the most frequent first."""
     return dict(Counter(each.reason for each in topology.skipped).most_common())
-
-
-def _named(failure):
-    """Name of a satellite with its catalogue number, where it has one."""
-    number = f" ({failure.catalog_number})" if failure.catalog_number is not None else ""
-    return f'"{failure.name}"{number}'

@@ -8,6 +8,7 @@ are `trees`, which `tree_memory` and `lane_kernels` keep from step to step; `ecm
 from one to the next, and in `outcome_kernels` where flows end while tables are wrong.
 """
 
+from lasermesh.contacts import transit_of
 from lasermesh.routing.alternates import Alternates, Coverage, coverage, loop_free_alternates
 from lasermesh.routing.changes import TableChanges, table_changes
 from lasermesh.routing.declaring import Option, Policy, declare
@@ -15,7 +16,7 @@ from lasermesh.routing.label_keeping import LabelKeeper
 from lasermesh.routing.options import options_of, read_options
 from lasermesh.routing.outcome_kernels import Forwarding
 from lasermesh.routing.policies import POLICIES, answer_of, compute_table, load_policy, policy_names
-from lasermesh.routing.snapshot import Snapshot, grid_of, transit_of
+from lasermesh.routing.snapshot import Snapshot, grid_of
 from lasermesh.routing.table import ForwardingTable, Routes, TableReport, follow, follow_flows
 from lasermesh.routing.tree_memory import TreeMemory
 from lasermesh.routing.trees import Trees, trees_towards

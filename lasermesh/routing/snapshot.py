@@ -253,15 +253,6 @@ class Snapshot:
         return graph
 
 
-def transit_of(topology) -> np.ndarray:
-    """Which nodes of a topology carry traffic between others: bool (n_nodes,), as their groups say."""
-    transit = np.zeros(len(topology.node_names), dtype=bool)
-    for group in (*topology.satellites, *topology.ground):
-        rows = topology.group_rows(group.name)
-        transit[rows.start : rows.stop] = group.transit is not False  # None: made by hand, the default
-    return transit
-
-
 def grid_of(topology) -> np.ndarray:
     """Group, plane and slot of satellites in groups that have planes: int32 (n_nodes, 3), else NONE."""
     grid = np.full((len(topology.node_names), 3), NONE, dtype=np.int32)

@@ -9,8 +9,8 @@ from lasermesh.routing import table_kernels
 from lasermesh.routing.snapshot import Snapshot, for_kernels
 from lasermesh.units import NONE
 
-MOST_LABELS = 1 << 24
-"""A packet of the engine has no room for more (`LABEL_MASK`)."""
+MOST_LABELS = (1 << 24) - 1
+"""A packet of the engine has no room for more (`LABEL_MASK`, which stands for none of them)."""
 # From so many flows for each label on, it pays to remember from where all is well.
 FLOWS_WORTH_REMEMBERING = 4
 

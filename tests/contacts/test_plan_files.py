@@ -143,7 +143,7 @@ def test_any_plan_is_read_again(tmp_path, pairs, before_s):
 
 # Times and light times in whole seconds.
 
-LEO = plan_of((0, 1, 0.25, 100.5, 10**9, 0.0133), (1, 0, 100.4, 101.45, 10**9 + 4, 0.6))
+LEO = plan_of((0, 1, 0.25, 100.5, 10**9, 0.0133), (1, 0, 99.4, 101.45, 10**9 + 4, 0.6))
 
 
 def whole_numbers(text):
@@ -159,16 +159,16 @@ def test_ion_gets_whole_seconds_and_bytes_and_says_what_that_changes(tmp_path):
     write_ion(tmp_path / "plan", LEO, NODES, said.append)
     lines = [line for line in (tmp_path / "plan").read_text().splitlines() if not line.startswith("#")]
     assert lines == [
-        "a range +0 +101 1 2 0",
-        "a contact +0 +101 1 2 125000000",
+        "a range +1 +100 1 2 0",
+        "a contact +1 +100 1 2 125000000",
         "a range +100 +101 2 1 1",
         "a contact +100 +101 2 1 125000001",
     ]
     hint = "; fractions can be asked for, where the reader knows them"
     assert said == [
-        f"2 of 2 contacts have times rounded to whole seconds, by at most 0.5 s{hint}",
+        f"2 of 2 contacts have times rounded inwards to whole seconds, by at most 0.75 s{hint}",
         "1 of 2 rates are rounded to whole bytes/s",
-        f"2 of 2 light times are rounded to whole seconds, by at most 0.4 s{hint}",
+        f"2 of 2 light times are rounded to whole seconds, 1 of them to 0, by at most 0.4 s{hint}",
     ]
 
 
@@ -190,6 +190,8 @@ def test_rounded_contacts_of_a_pair_never_overlap(tmp_path):
         found = read_again(tmp_path)
         assert len(found) > 10
         assert all(one[3] <= two[2] for one, two in itertools.pairwise(found))
+        # Those that follow one another leave no gap, and nothing is planned before or after them.
+        assert sum(row[3] - row[2] for row in found) == math.floor(edges[-1]) - math.ceil(edges[0])
 
 
 def test_ion_has_ranges_in_both_directions_one_while_the_light_time_stays(tmp_path):
@@ -229,16 +231,16 @@ def test_hdtn_gets_bits_and_integers_alone(tmp_path):
         "contact": 0,
         "source": 1,
         "dest": 2,
-        "startTime": 0,
-        "endTime": 101,
+        "startTime": 1,
+        "endTime": 100,
         "rateBitsPerSec": 10**9,
         "owlt": 0,
     }
     assert second["rateBitsPerSec"] == 10**9 + 4
     assert all(type(value) is int for value in [*first.values(), *second.values()])
     assert said == [
-        "2 of 2 contacts have times rounded to whole seconds, by at most 0.5 s",
-        "2 of 2 light times are rounded to whole seconds, by at most 0.4 s",
+        "2 of 2 contacts have times rounded inwards to whole seconds, by at most 0.75 s",
+        "2 of 2 light times are rounded to whole seconds, 1 of them to 0, by at most 0.4 s",
     ]
 
 

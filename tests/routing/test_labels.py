@@ -82,7 +82,7 @@ def test_a_pair_without_a_path_has_no_label():
 
 
 def test_more_labels_than_a_table_may_have_are_refused_with_the_size(monkeypatch):
-    assert labels.MOST_LABELS <= LABEL_MASK + 1
+    assert labels.MOST_LABELS <= LABEL_MASK
     monkeypatch.setattr(labels, "MOST_ENTRIES", 8 * 2)
     snapshot = everybody(8, [(0, 7)])
     laid(snapshot, [(0, 1, 7)])

@@ -1,4 +1,4 @@
-"""Where the topologies, experiments and site sets that come with lasermesh are found.
+"""Where the topologies, experiments, site sets and contact plans that come with lasermesh are found.
 
 A wheel carries them inside the package (``lasermesh/topologies``); a checkout, installed or not, has them
 beside it (``topologies``).
@@ -45,6 +45,11 @@ def find_sites(name: str) -> Path | None:
     return _find(_folder() / "sites", name, ".csv")
 
 
+def find_plan(name: str) -> Path | None:
+    """The shipped contact plan called `name`, None where there is none of that name."""
+    return _find(_folder() / "plans", name, ".ionrc")
+
+
 def list_topologies() -> list[str]:
     """Names of the shipped topologies, in alphabetical order."""
     return _names(_folder(), ".toml")
@@ -60,12 +65,17 @@ def list_sites() -> list[str]:
     return _names(_folder() / "sites", ".csv")
 
 
+def list_plans() -> list[str]:
+    """Names of the shipped contact plans, in alphabetical order."""
+    return _names(_folder() / "plans", ".ionrc")
+
+
 @dataclass(frozen=True)
 class ShippedFile:
     """One file that comes with lasermesh."""
 
     name: str
-    kind: str  # "topology" | "experiment" | "sites"
+    kind: str  # "topology" | "experiment" | "sites" | "plan"
     file: Path
 
     @property
@@ -75,7 +85,7 @@ class ShippedFile:
 
     @property
     def about(self) -> str:
-        """One line: the first line of a TOML file's comment, or how many sites a CSV file has."""
+        """One line: the first line of a file's comment, or how many sites a CSV file has."""
         lines = self.text.splitlines()
         if self.kind == "sites":
             return f"{len(lines) - 1} site{'' if len(lines) == 2 else 's'}"
@@ -83,11 +93,12 @@ class ShippedFile:
 
 
 def catalogue() -> dict[str, list[ShippedFile]]:
-    """Everything shipped, in lists called `topologies`, `experiments` and `sites`."""
+    """Everything shipped, in lists called `topologies`, `experiments`, `sites` and `plans`."""
     kinds = {
         "topologies": ("topology", list_topologies, find_topology),
         "experiments": ("experiment", list_experiments, find_experiment),
         "sites": ("sites", list_sites, find_sites),
+        "plans": ("plan", list_plans, find_plan),
     }
     return {
         group: [ShippedFile(name, kind, find(name)) for name in list_names()]
@@ -98,7 +109,7 @@ def catalogue() -> dict[str, list[ShippedFile]]:
 def find(name: str) -> ShippedFile:
     """The shipped file called `name`, whatever its kind; UserError with the nearest name if there is none."""
     items = {item.name: item for group in catalogue().values() for item in group}
-    stem = name.removesuffix(".toml").removesuffix(".csv")
+    stem = name.removesuffix(".toml").removesuffix(".csv").removesuffix(".ionrc")
     if stem not in items:
         near = get_close_matches(stem, items, n=1)
         hint = f'; did you mean "{near[0]}"?' if near else ""

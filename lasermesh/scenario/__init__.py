@@ -1,5 +1,6 @@
 """What the user wrote: topology and experiment files, checked and with all their problems at once."""
 
+from lasermesh.scenario.bundles import BundleFlow, BundleList, Bundles, Store
 from lasermesh.scenario.describe import describe
 from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
 from lasermesh.scenario.faults import Fault
@@ -30,6 +31,9 @@ from lasermesh.scenario.workloads import (
 
 __all__ = [
     "Alternative",
+    "BundleFlow",
+    "BundleList",
+    "Bundles",
     "Compute",
     "ElementSet",
     "Experiment",
@@ -54,6 +58,7 @@ __all__ = [
     "Sensor",
     "Site",
     "Stage",
+    "Store",
     "TerminalType",
     "TerminalUse",
     "Topology",

@@ -1,5 +1,6 @@
 """The schema of scenario files, as text and as a structure, from the metadata beside the fields."""
 
+from lasermesh.scenario.bundles import Bundles, ListedBundle, Store
 from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
 from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of
@@ -40,6 +41,8 @@ _TABLES = (
     ("[packets]", (Packets,)),
     ("[[queues]]", (QueueRule,)),
     ("[[flows]]", (Flow,)),
+    ("[bundles]", (Bundles,)),
+    ("[[stores]]", (Store,)),
     ("[[faults]]", (Fault,)),
     ("[observe]", (Observe,)),
     ("[sensors.NAME]", (Sensor,)),
@@ -53,6 +56,7 @@ _TABLES = (
     ("CSV file of pairs", (Pair,)),
     ("CSV file of a traffic matrix", (MatrixEntry,)),
     ("CSV file of a trace", (TracePacket,)),
+    ("CSV file of bundles", (ListedBundle,)),
     ("CSV file of a contact plan", (PlanContact,)),
 )
 

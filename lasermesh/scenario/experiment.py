@@ -5,6 +5,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lasermesh.scenario.bundles import BundleFlow, Bundles, Store
 from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import (
     Choice,
@@ -208,6 +209,8 @@ class Experiment:
         Tables(), (), help="Queues of some links; of several the last counts."
     )
     flows: tuple[Flow, ...] = key(Tables(), (), help="What is sent.")
+    bundles: Bundles = key(Table(), Bundles(), help="How nodes store, route and send bundles.")
+    stores: tuple[Store, ...] = key(Tables(), (), help="What some nodes can store of bundles.")
     faults: tuple[Fault, ...] = key(Tables(), (), help="What fails, and when.")
     observe: Observe = key(Table(), Observe(), help="What is written down besides the counters.")
     sensors: tuple[Sensor, ...] = key(
@@ -224,6 +227,7 @@ class Experiment:
     )
 
     expanded_flows: tuple[FlowSpec, ...] = bulky()
+    bundle_flows: tuple[BundleFlow, ...] = bulky()
     file: Path | None = bulky(None)
     files: dict[str, str] = bulky({})  # SHA-256 of every file that was read, by its name
     warnings: tuple[str, ...] = bulky()

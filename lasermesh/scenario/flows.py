@@ -4,6 +4,7 @@
 
 from dataclasses import dataclass
 
+from lasermesh.scenario.bundles import BUNDLE_BYTES, LONGEST_S, MOST_BUNDLES, NORMAL, PERIOD, PRIORITIES
 from lasermesh.scenario.fields import (
     Choice,
     Either,
@@ -19,25 +20,25 @@ from lasermesh.scenario.fields import (
 )
 from lasermesh.scenario.topology import FILE, GROUPS, NODE, RATE
 
-LONGEST_S = 106 * 86_400.0
-"""The packet engine counts int64 picoseconds, which end after 106.75 days."""
-
 TIME = Number(0.0, LONGEST_S, unit="s")
-PERIOD = Number(above=0.0, high=LONGEST_S, unit="s")
 PACKET_BYTES = Integer(28, 65_535, unit="bytes")
 LEAST_GBPS, MOST_GBPS = RATE.low, RATE.high
 
 ONE_PAIR, PAIRS, MATRIX, GRAVITY = "a single pair", "pairs", "matrix", 'matrix = "gravity"'
-CONSTANT, POISSON, ON_OFF, TRACE, BULK, REQUEST = KINDS = (
+BUNDLE_FILE = "a file of bundles"
+CONSTANT, POISSON, ON_OFF, TRACE, BULK, REQUEST, BUNDLE = KINDS = (
     "constant",
     "poisson",
     "on-off",
     "trace",
     "bulk",
     "request",
+    "bundle",
 )
+REGULAR, RANDOM = "regular", "random"
 REPLY, ACK = "reply", "ack"
 RATED = (CONSTANT, POISSON, ON_OFF, BULK)
+SIZED = (CONSTANT, POISSON, ON_OFF, BULK, REQUEST)
 SCALED = (CONSTANT, POISSON, ON_OFF)
 """Kinds that their rate describes in full: `packets.scale` makes less of them, and not something else."""
 
@@ -79,7 +80,7 @@ class Flow:
     """Packets from one node to another, or for each of several pairs, as `[[flows]]`."""
 
     name: str = key(Name(), help="Name of the flow; with pairs, flows are named NAME/FROM>TO.")
-    kind: str = key(Choice(KINDS, later=("bundle",)), CONSTANT, help="When packets are sent.")
+    kind: str = key(Choice(KINDS), CONSTANT, help="When packets are sent.")
     from_name: str | None = key(
         NODE, None, name="from", only=(ONE_PAIR,), required_with=(ONE_PAIR,), help="Node that sends."
     )
@@ -128,7 +129,7 @@ class Flow:
     packet_bytes: int | None = key(
         PACKET_BYTES,
         None,
-        beside=("kind", tuple(kind for kind in KINDS if kind != TRACE)),
+        beside=("kind", SIZED),
         help="Size of each packet (request, segment), whole IP packet; absent: 1500, unless there is a mix.",
     )
     packet_mix: tuple[tuple[int, int], ...] | None = key(
@@ -142,7 +143,7 @@ class Flow:
     phase_s: float | None = key(
         TIME,
         None,
-        beside=("kind", tuple(kind for kind in KINDS if kind != TRACE)),
+        beside=("kind", SIZED),
         help="Delay of the first packet; absent: drawn within one packet interval for constant and on-off, "
         "else 0.",
     )
@@ -152,7 +153,12 @@ class Flow:
         name="class",
         help="Class of its packets, higher ones first where links have classes.",
     )
-    ecn: bool = key(Flag(), False, help="Whether queues may mark its packets in place of dropping them.")
+    ecn: bool = key(
+        Flag(),
+        False,
+        beside=("kind", (*SIZED, TRACE)),
+        help="Whether queues may mark its packets in place of dropping them.",
+    )
     on_s: float | None = key(
         PERIOD, None, beside=("kind", (ON_OFF,)), needed=True, help="Mean time on, exponential."
     )
@@ -225,6 +231,64 @@ class Flow:
         beside=("kind", (REQUEST,)),
         help="Most requests that wait for a server, each place taking 48 bytes of memory; what comes then is "
         "refused.",
+    )
+
+    bundle_bytes: int | None = key(
+        BUNDLE_BYTES,
+        None,
+        only=(ONE_PAIR, PAIRS),
+        beside=("kind", (BUNDLE,)),
+        help="Size of each bundle, which the IP packets of its segments add up to; needed unless a file "
+        "lists the bundles.",
+    )
+    every_s: float | None = key(
+        PERIOD,
+        None,
+        only=(ONE_PAIR, PAIRS),
+        beside=("kind", (BUNDLE,)),
+        help="Time between bundles; absent: one alone, at start_s.",
+    )
+    arrivals: str = key(
+        Choice((REGULAR, RANDOM)),
+        REGULAR,
+        only=(ONE_PAIR, PAIRS),
+        beside=("kind", (BUNDLE,)),
+        help="Whether bundles are made every every_s, the first at start_s, or at exponential gaps of that "
+        "mean.",
+    )
+    count: int | None = key(
+        Integer(1, MOST_BUNDLES),
+        None,
+        only=(ONE_PAIR, PAIRS),
+        beside=("kind", (BUNDLE,)),
+        help="Most bundles of each pair; absent: any.",
+    )
+    bundles: str | None = key(
+        FILE,
+        None,
+        only=(BUNDLE_FILE,),
+        beside=("kind", (BUNDLE,)),
+        help="CSV file of bundles, created_s,from,to,bytes[,priority,lifetime_s], in place of from and to "
+        "or of pairs.",
+    )
+    segment_bytes: int = key(
+        Integer(100, 65_535, unit="bytes"),
+        1500,
+        beside=("kind", (BUNDLE,)),
+        help="Size of the packets that carry a bundle over a link, whole IP packets.",
+    )
+    priority: str = key(
+        Choice(PRIORITIES),
+        NORMAL,
+        beside=("kind", (BUNDLE,)),
+        help="Which bundles go first; of those to which a file gives no other.",
+    )
+    lifetime_s: float | None = key(
+        PERIOD,
+        None,
+        beside=("kind", (BUNDLE,)),
+        help="How long after its making a bundle is worth something; absent: for ever. Of those to which a "
+        "file gives no other.",
     )
 
     trace_packets: "Trace | None" = bulky(None)

@@ -6,10 +6,19 @@ from pathlib import Path
 from lasermesh import shipped
 from lasermesh.scenario.finding import find_file
 from lasermesh.scenario.options import apply_option, parse_option
+from lasermesh.scenario.plan_reading import looks_like_plan
 from lasermesh.scenario.problems import Report, ScenarioError, shown
 from lasermesh.scenario.read_experiment import read_experiment
 from lasermesh.scenario.read_topology import read_topology
-from lasermesh.scenario.sources import FileFault, Place, Source, display_name, open_toml
+from lasermesh.scenario.sources import (
+    MOST_DATA_BYTES,
+    FileFault,
+    Place,
+    Source,
+    display_name,
+    open_toml,
+    read_bytes,
+)
 
 _EXPERIMENT_KEYS = {
     *("topology", "duration_s", "flows", "routing", "packets"),
@@ -96,7 +105,7 @@ def _read(name_or_path, sets, wanted, report, read_policy):
     """The scenario; None if a part could not be read, and to be used only if nothing was reported."""
     options = [option for text in sets if (option := parse_option(text, report)) is not None]
     try:
-        source = open_toml(_path_of(name_or_path, wanted), report)
+        source = _open(_path_of(name_or_path, wanted), _title(name_or_path), report)
     except FileFault as fault:
         report.add(_title(name_or_path), None, None, str(fault))
         return None
@@ -133,12 +142,31 @@ def _with_sources(scenario, report, **changes):
     return dataclasses.replace(scenario, **changes)
 
 
+def _open(path, name, report):
+    """The `Source` of a scenario's file, which the user calls `name`; as `open_toml`.
+
+    Raises
+    ------
+    FileFault
+        If the file cannot be read, or is a contact plan.
+    """
+    if looks_like_plan(read_bytes(path, MOST_DATA_BYTES, Report())):
+        plan = shown(name)
+        raise FileFault(
+            f"{plan} is a contact plan; an experiment over it has topology = {{ satellites = "
+            f'[{{ name = "nodes", fixed = {plan} }}], links = [{{ rule = "plan", plan = {plan} }}] }} '
+            '(see "Over a contact plan" in `lasermesh docs bundles`)'
+        )
+    return open_toml(path, report)
+
+
 def _path_of(name_or_path, wanted):
     if isinstance(name_or_path, Path):
         return name_or_path
 
     # An experiment will do where a topology is wanted, but not the other way round.
-    finders, known = [shipped.find_experiment], shipped.list_experiments()
+    # A contact plan is found to say what it is.
+    finders, known = [shipped.find_experiment, shipped.find_plan], shipped.list_experiments()
     if wanted != "experiment":
         finders.insert(0 if wanted == "topology" else 1, shipped.find_topology)
         known = shipped.list_topologies() + known
@@ -195,13 +223,19 @@ def _with_options(source, options):
     return source
 
 
+def _find_topology_or_plan(name):
+    """The shipped file of a topology, else of a contact plan, which is found to say what it is."""
+    return shipped.find_topology(name) or shipped.find_plan(name)
+
+
 def _outline_of_named(name, place, options):
     """The outline of the topology that an experiment names; None after reporting that there is none."""
     report = place.source.report
     folder = place.source.path.parent
     try:
-        source = open_toml(
-            find_file(name, folder, ".toml", "topology", shipped.find_topology, shipped.list_topologies()),
+        source = _open(
+            find_file(name, folder, ".toml", "topology", _find_topology_or_plan, shipped.list_topologies()),
+            name,
             report,
         )
     except FileFault as fault:

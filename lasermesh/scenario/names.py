@@ -104,10 +104,9 @@ class NodeNames:
         """Whether this is the name of a node."""
         return name in self._rows
 
-    def number_group(self, first_row, size, ipn_first):
+    def number_group(self, first_row, numbers):
         """Gives ipn numbers to the nodes of a group."""
-        for row in range(first_row, first_row + size):
-            self._ipn_numbers[row] = ipn_first + row - first_row
+        self._ipn_numbers.update(enumerate(numbers, first_row))
 
     def ipn_number(self, row):
         """Number of a node in the ipn scheme."""

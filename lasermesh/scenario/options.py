@@ -10,7 +10,7 @@ from lasermesh.scenario.sources import dotted
 
 _STEP = re.compile(r'"([^"]*)"|\[(\d{1,9})\]|([^."\[\]=]+)')
 _PATH = re.compile(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern})|\[\d{{1,9}}\])*")
-_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "observe", "options", "transfers")
+_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "bundles", "observe", "options", "transfers")
 
 
 class Option(NamedTuple):

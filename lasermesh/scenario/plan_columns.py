@@ -16,6 +16,13 @@ _BLANK = " \t\r\n"
 
 def read_plan_csv(text, plan_file):
     """Rows of the contacts in a CSV text, and whether nothing had to be reported."""
+    first = text.lstrip().partition("\n")[0]
+    if not any(name in first for name in _KEYS):
+        plan_file.line(1).report(
+            "looks like no contact plan: neither lines of ION or A-SABR, nor JSON or Parquet, nor CSV with "
+            f"the columns {', '.join(name for name, key in _KEYS.items() if key.default is REQUIRED)}"
+        )
+        return [], False
     rows, sound = read_csv(text, plan_file.file, PlanContact, plan_file.report)
     return _checked(rows, sound, plan_file)
 

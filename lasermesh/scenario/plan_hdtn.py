@@ -61,6 +61,7 @@ class _Reading:
         owlt_s = item.get(WORDS.owlt)
         if owlt_s is None:
             self.without_owlt.append(line)
+            owlt_s = None if self.plan_file.places_known else 0.0
         else:
             owlt_s = read_quickly(KINDS["owlt_s"], owlt_s, line, WORDS.owlt)
         if BAD in (*nodes, start_s, stop_s, rate_bps, owlt_s):
@@ -105,9 +106,10 @@ class _Reading:
                 f"{count_of(self.old_rates, 'contact')} with the old key rate, read as Mbit/s"
             )
         if self.without_owlt:
+            known = self.plan_file.places_known
+            here = "here the light time follows from the positions" if known else "so it is taken here"
             self.plan_file.warn(
-                f"{count_of(len(self.without_owlt), 'contact')} without owlt, which HDTN takes as 0: here "
-                "the light time follows from the positions",
+                f"{count_of(len(self.without_owlt), 'contact')} without owlt, which HDTN takes as 0: {here}",
                 self.without_owlt[0].number,
             )
         if self.unlimited:

@@ -238,15 +238,16 @@ class _Reading:
                 if (self.seventh_values and not self.ranges)
                 else ""
             )
+            known = self.plan_file.places_known
+            light_time = "here the light time follows from the positions" if known else "nor is it used here"
             self.plan_file.warn(
                 f"{count_of(without_range, 'contact')} without a range for all of the time: ION would not "
-                f"use that; here the light time follows from the positions{hint}"
+                f"use that; {light_time}{hint}"
             )
         return rows, self.sound
 
     def _check_positions(self, row):
-        names = self.plan_file.names
-        if not (names.has_position(row.from_row) and names.has_position(row.to_row)):
+        if self.plan_file.lacks_position(row):
             self._report(
                 row.line.at("range"),
                 "missing: no range covers all of this contact, and a node has no position to compute it from",

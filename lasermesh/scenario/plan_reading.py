@@ -1,7 +1,9 @@
 """Reading the contact plan of a `rule = "plan"`, in whichever format it is."""
 
 import re
+import tomllib
 
+from lasermesh import shipped
 from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.finding import read_data_bytes
 from lasermesh.scenario.plan_asabr import read_asabr
@@ -18,6 +20,8 @@ _ION_SUFFIXES = (".ionrc", ".rc", ".ion")
 _ASABR_SUFFIXES = (".asabr", ".cp")
 _HDTN_KEYS = {"source", "dest", "startTime", "endTime", "rateBitsPerSec"}
 _PARQUET_MAGIC = b"PAR1"
+_JSON_START = re.compile(r"\s*(?:\[\s*)?\{")
+_CSV_COLUMNS = {"from", "to", "start_s", "stop_s"}
 
 
 def read_plan(name, place, names, epoch):
@@ -38,21 +42,17 @@ def read_plan(name, place, names, epoch):
         By sending node, receiving node and start, without overlap; BAD if they could not be read, which has
         been reported.
     """
-    opened = read_data_bytes(name, place, ".csv", "contact plan")
+    opened = open_plan(name, place)
     if opened is None:
         return BAD
     content, path, file = opened
     report = place.source.report
-    plan_file = PlanFile(file, report, names, epoch, {})
-    if content[:4] == _PARQUET_MAGIC:
-        rows, sound = read_plan_parquet(content, plan_file)
-    else:
-        try:
-            text = text_of(content, path)
-        except FileFault as fault:
-            place.report(str(fault), name)
-            return BAD
-        rows, sound = _read_text(text, path.suffix.lower(), plan_file)
+    plan_file = PlanFile(file, report, names, epoch, {}, {})
+    try:
+        rows, sound = rows_of(content, path, plan_file)
+    except FileFault as fault:
+        place.report(str(fault), name)
+        return BAD
     merged = merge_rows(rows, plan_file)
     if merged == [] and sound:
         plan_file.line(None).report("has no contacts")
@@ -70,6 +70,51 @@ def read_plan(name, place, names, epoch):
         )
         for row in merged
     )
+
+
+def open_plan(name, place):
+    """Bytes, path and display name of the plan that is named at this place; None after reporting why not.
+
+    A name is looked up beside the scenario, then among the shipped plans.
+    """
+    return read_data_bytes(name, place, ".csv", "contact plan", shipped.find_plan, shipped.list_plans())
+
+
+def rows_of(content, path, plan_file):
+    """Rows of a plan in the bytes of a file, and whether nothing had to be reported.
+
+    Raises
+    ------
+    FileFault
+        If it is neither Parquet nor text.
+    """
+    if content[:4] == _PARQUET_MAGIC:
+        rows, sound = read_plan_parquet(content, plan_file)
+    else:
+        rows, sound = _read_text(text_of(content, path), path.suffix.lower(), plan_file)
+    for missing in plan_file.missing.values():
+        missing.tell()
+    return rows, sound
+
+
+def looks_like_plan(content):
+    """Whether the bytes of a file, which should be TOML, are rather those of a contact plan."""
+    if content[:4] == _PARQUET_MAGIC:
+        return True
+    text = content.decode("utf-8-sig", "replace")
+    columns = {word.strip() for word in text.partition("\n")[0].split(",")}
+    if not (
+        _JSON_START.match(text)
+        or _ION_LINE.search(text)
+        or _ASABR_LINE.search(text)
+        or columns >= _CSV_COLUMNS
+    ):
+        return False
+    try:
+        tomllib.loads(text)  # where such lines may stand in a text
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _read_text(text, suffix, plan_file):

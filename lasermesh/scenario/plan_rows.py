@@ -36,6 +36,27 @@ class Words(NamedTuple):
     owlt: str = "owlt_s"
 
 
+class Missing:
+    """A word of a plan that means no node: where it first stands, what is wrong with it, and how often."""
+
+    def __init__(self, place):
+        self.place = place
+        self.times = 1
+        self.fault = None
+
+    def report(self, message, given=None):
+        """Keeps what is wrong, in place of the place itself, until it is known how often."""
+        self.fault = message, given
+
+    def tell(self):
+        """Reports it, unless it cannot be known whether there is such a node."""
+        if self.fault is not None:
+            message, given = self.fault
+            more = self.times - 1
+            again = f"; named {'once' if more == 1 else f'{more} times'} more below" if more else ""
+            self.place.report(message + again, given)
+
+
 class PlanFile(NamedTuple):
     """A contact plan's file, and what its reader needs to know besides."""
 
@@ -44,6 +65,8 @@ class PlanFile(NamedTuple):
     names: object  # NodeNames
     epoch: object  # datetime, BAD if it is not known
     found: dict  # rows by word, of those that were asked for
+    missing: dict  # Missing by word, of those that mean no node
+    places_known: bool = True  # whether nodes are those of a topology, which may have positions
 
     def line(self, number, prefix=None):
         return (
@@ -56,19 +79,34 @@ class PlanFile(NamedTuple):
         self.report.warn(self.file, number, None, message)
 
     def find(self, word, line, column):
-        """Row of the node that a name, `#row` or ipn number means; BAD if there is none (reported)."""
+        """Row of the node that a name, `#row` or ipn number means; BAD if there is none.
+
+        That is kept in `missing`, once for each word: a plan names a node in most of its lines.
+        """
         row = self.found.get(word)
         if row is not None:
             return row
         text = str(word)
+        if text in self.missing:
+            self.missing[text].times += 1
+            return BAD
+        missing = Missing(line.at(column))
         match = _IPN.fullmatch(text)
         if match is None or self.names.is_known(text):
-            row = self.names.find(text, line.at(column))
+            row = self.names.find(text, missing)
         else:
-            row = self.names.find_number(int(match[1]), line.at(column))
-        if row is not BAD:
+            row = self.names.find_number(int(match[1]), missing)
+        if row is BAD:
+            self.missing[text] = missing
+        else:
             self.found[word] = row
         return row
+
+    def lacks_position(self, row):
+        """Whether a `PlanRow` without light time can get none, though it should: an end has no position."""
+        if not self.places_known:
+            return False
+        return not (self.names.has_position(row.from_row) and self.names.has_position(row.to_row))
 
 
 class Item(Line):
@@ -93,7 +131,7 @@ def check_row(row, plan_file, words):
         message = f"must be after {words.start}, which is {row.start_s:.15g} (got {row.stop_s:.15g})"
         line.at(words.stop).report(message, row.stop_s)
         sound = False
-    if row.owlt_s is None and not (names.has_position(row.from_row) and names.has_position(row.to_row)):
+    if row.owlt_s is None and plan_file.lacks_position(row):
         line.at(words.owlt).report("missing; it is needed where a node has no position to compute it from")
         sound = False
     if row.from_row == row.to_row:

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from lasermesh.scenario.experiment import BREAK_FIRST, CENTRAL, TRAIN, Experiment, Packets, Routing
 from lasermesh.scenario.fields import BAD, Choice
-from lasermesh.scenario.flows import LONGEST_S, SCALED
+from lasermesh.scenario.flows import BUNDLE, LONGEST_S, SCALED
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.read_alternatives import PLAIN, Selection, read_alternatives
+from lasermesh.scenario.read_bundles import read_handling, read_stores, warn_of_no_bundles
 from lasermesh.scenario.read_equipment import SORTS, read_equipment, tables_elsewhere
 from lasermesh.scenario.read_faults import read_faults
 from lasermesh.scenario.read_flows import read_flows
@@ -115,8 +116,12 @@ def _read_with(version, part, read_policy):
     names = version.names
     topology, duration_s = values["topology"], values["duration_s"]
     values["queues"] = read_queues(values["queues"], place, names, topology)
-    values["flows"], expanded = read_flows(values["flows"], place, names, topology, duration_s)
+    flows = read_flows(values["flows"], place, names, topology, duration_s)
+    values["flows"], expanded, bundle_flows = flows
     _check_scale(values, place)
+    values["bundles"] = read_handling(values["bundles"], place.at("bundles"))
+    values["stores"] = read_stores(values["stores"], place, names, topology)
+    warn_of_no_bundles(values, place)
     values["faults"] = read_faults(values["faults"], place, names, topology, duration_s)
     values["observe"] = read_observe(values["observe"], place.at("observe"), names, values["flows"], expanded)
     equipment = read_equipment(values, place, names, topology, part.elsewhere)
@@ -129,7 +134,8 @@ def _read_with(version, part, read_policy):
     read = [each for value in values.values() for each in (value if isinstance(value, tuple) else (value,))]
     if BAD in read or topology is None:
         return None
-    return Experiment(**values, expanded_flows=mark_traced(expanded, values["observe"]))
+    traced = mark_traced(expanded, values["observe"])
+    return Experiment(**values, expanded_flows=traced, bundle_flows=bundle_flows)
 
 
 def _check_something_happens(values, place):
@@ -211,7 +217,8 @@ def _check_trains(values, place, outline):
         tables += [(rule, outline.place.at("links", index)) for index, rule in enumerate(rules)]
     tables += [(entry, place.at("queues", index)) for index, entry in enumerate(values["queues"])]
     check_takes_trains(tables)
-    single = [flow.name for flow in values["flows"] if flow is not BAD and not flow.makes_trains]
+    flows = [flow for flow in values["flows"] if flow is not BAD]
+    single = [flow.name for flow in flows if flow.kind != BUNDLE and not flow.makes_trains]
     if single:
         named = ", ".join(shown(name) for name in single[:MOST_NAMED])
         more = f" and {len(single) - MOST_NAMED} more" if len(single) > MOST_NAMED else ""

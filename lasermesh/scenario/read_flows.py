@@ -7,6 +7,8 @@ from lasermesh.scenario.finding import read_data_file
 from lasermesh.scenario.flows import (
     ACK,
     BULK,
+    BUNDLE,
+    BUNDLE_FILE,
     GRAVITY,
     IMIX,
     LEAST_GBPS,
@@ -23,11 +25,11 @@ from lasermesh.scenario.flows import (
     Pair,
 )
 from lasermesh.scenario.problems import shown
+from lasermesh.scenario.read_bundles import MOST_SEGMENTS, bundle_flow, check_bundle_keys, read_listed
 from lasermesh.scenario.read_matrices import read_gravity, read_matrix
 from lasermesh.scenario.reading import read_table, read_tables
 from lasermesh.scenario.tables import read_csv
 
-MOST_SEGMENTS = 2**31 - 1
 DEFAULT_BYTES = 1500
 COMPANIONS = {BULK: ACK, REQUEST: REPLY}
 """Kind of the flow that comes back, by kind of flow."""
@@ -40,10 +42,11 @@ class _GivenPair(NamedTuple):
     place: object
     from_place: object
     to_place: object
+    listed: object = None  # BundleList of its bundles, if a file has them
 
 
 def read_flows(items, place, names, topology, duration_s):
-    """The flows as written, and one row for each pair, followed by that of what comes back.
+    """The flows as written, and one row for each pair, followed by that of what comes back; bundles apart.
 
     Parameters
     ----------
@@ -60,11 +63,13 @@ def read_flows(items, place, names, topology, duration_s):
     flows : tuple of Flow
         BAD in place of one that could not be read.
     expanded : tuple of FlowSpec
-        Complete if nothing was reported.
+        Of all kinds but bundles; complete if nothing was reported.
+    bundle_flows : tuple of BundleFlow
+        One for each pair; complete if nothing was reported.
     """
     if items == []:
         place.at("flows").report("must have at least one [[flows]]")
-    flows, expanded, places = [], [], {}
+    flows, expanded, bundle_flows, places = [], [], [], {}
     for item, here in read_tables("flows", items, place):
         values, given = _read_flow(item, here, names, topology, duration_s)
         rows = [_rows(each, names) for each in given]
@@ -81,11 +86,15 @@ def read_flows(items, place, names, topology, duration_s):
                 _check_unique(name, each.place, places)
             if flow.kind in COMPANIONS:
                 _check_unique(f"{name}/{COMPANIONS[flow.kind]}", each.place, places)
-            if BAD not in (from_row, to_row, duration_s):
-                ends = names.name_of(from_row), names.name_of(to_row), from_row, to_row
+            if BAD in (from_row, to_row, duration_s):
+                continue
+            ends = names.name_of(from_row), names.name_of(to_row), from_row, to_row
+            if flow.kind == BUNDLE:
+                bundle_flows.append(bundle_flow(flow, len(flows), name, ends, each.listed))
+            else:
                 expanded += _specs(flow, len(flows), name, ends, each.pair.rate_gbps, duration_s)
         flows.append(flow)
-    return tuple(flows), tuple(expanded)
+    return tuple(flows), tuple(expanded), tuple(bundle_flows)
 
 
 def _read_flow(item, place, names, topology, duration_s):
@@ -93,18 +102,29 @@ def _read_flow(item, place, names, topology, duration_s):
     variant = _variant_of(item)
     values = read_table((Flow,), item, place, variant)
     if variant is None and BAD not in (values["from"], values["to"], values["pairs"]):
-        place.report("must have from and to, or pairs, or matrix")
-    if "pairs" in item and "matrix" in item:
-        place.at("matrix").report("cannot stand beside pairs", item["matrix"])
-        values["matrix"] = BAD
-    given = _given_pairs(values, variant, place, names, topology)
+        last = "bundles" if values["kind"] == BUNDLE else "matrix"
+        place.report(f"must have from and to, or pairs, or {last}")
+    for other in ("matrix", "bundles"):
+        if "pairs" in item and other in item:
+            place.at(other).report("cannot stand beside pairs", item[other])
+            values[other] = BAD
+    if variant == BUNDLE_FILE:
+        given = _listed_pairs(values, place, names, duration_s)
+    else:
+        given = _given_pairs(values, variant, place, names, topology)
     values["pairs"] = (
-        BAD if given is BAD else () if variant == ONE_PAIR else tuple(each.pair for each in given)
+        BAD
+        if given is BAD
+        else tuple(each.pair for each in given)
+        if variant in (PAIRS, MATRIX, GRAVITY)
+        else ()
     )
     given = [] if given is BAD else given
     _check_rates(values, given, variant, place)
     _check_sizes(values, place)
     _check_times(values, place, duration_s)
+    if values["kind"] == BUNDLE:
+        check_bundle_keys(values, item, variant, place, duration_s)
     if values["kind"] == TRACE and values["trace"] is not BAD:
         values["trace_packets"] = _read_trace(values, place, duration_s)
     return values, given
@@ -116,6 +136,8 @@ def _variant_of(item):
         return PAIRS
     if "matrix" in item:
         return GRAVITY if item["matrix"] == "gravity" else MATRIX
+    if "bundles" in item:
+        return BUNDLE_FILE
     return ONE_PAIR if "from" in item or "to" in item else None
 
 
@@ -150,6 +172,21 @@ def _given_pairs(values, variant, place, names, topology):
     rows, sound = ([], False) if opened is None else read_csv(*opened, Pair, place.source.report)
     given = [_GivenPair(Pair(*row.values()), line, line.at("from"), line.at("to")) for line, row in rows]
     return given if sound else BAD
+
+
+def _listed_pairs(values, place, names, duration_s):
+    """The pairs of the bundles in a file, each with its own of them; BAD if they could not be read."""
+    if values["bundles"] is BAD or values["kind"] != BUNDLE:
+        return BAD
+    here = place.at("bundles")
+    opened = read_data_file(values["bundles"], here, ".csv", "file of bundles")
+    by_pair = read_listed(opened, values, place, names, duration_s)
+    if by_pair is BAD:
+        return BAD
+    return [
+        _GivenPair(Pair(*map(names.name_of, ends)), here, here, here, listed)
+        for ends, listed in by_pair.items()
+    ]
 
 
 def _one_place(pairs, place):

@@ -4,6 +4,7 @@ import dataclasses
 
 from lasermesh.scenario.experiment import Observe
 from lasermesh.scenario.fields import BAD
+from lasermesh.scenario.flows import BUNDLE
 from lasermesh.scenario.problems import did_you_mean, shown
 from lasermesh.scenario.read_faults import find_link
 from lasermesh.scenario.reading import read_table
@@ -30,11 +31,14 @@ def read_observe(table, place, names, flows, expanded):
     if isinstance(wanted, str) and wanted != ALL:
         wanted = values["trace_flows"] = (wanted,)
     if wanted not in (BAD, ALL) and BAD not in flows:
-        known = {flow.name for flow in flows} | {each.name for each in expanded}
+        known = {flow.name for flow in flows if flow.kind != BUNDLE} | {each.name for each in expanded}
+        bundles = {flow.name for flow in flows if flow.kind == BUNDLE}
         for index, name in enumerate(wanted):
-            if name not in known:
-                here = place.at("trace_flows")
-                here = here if isinstance(table["trace_flows"], str) else here.at(index)
+            here = place.at("trace_flows")
+            here = here if isinstance(table["trace_flows"], str) else here.at(index)
+            if name in bundles:
+                here.report("is of bundles, all of which are written down hop by hop anyway", name)
+            elif name not in known:
                 here.report(f"no flow is named {shown(name)}{did_you_mean(name, known)}", name)
     queue_of = values["queue_of"]
     values["queue_rows"] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from lasermesh import units
 from lasermesh.scenario.fields import BAD
+from lasermesh.scenario.plan_loading import DEFAULT_EPOCH, read_nodes
 from lasermesh.scenario.problems import did_you_mean, shown
 from lasermesh.scenario.read_elements import add_names, matching_elements, report_bad
 from lasermesh.scenario.reading import read_table, read_tables
@@ -251,14 +252,29 @@ def _read_formation(values, place, names, surroundings):
 
 
 def _read_fixed(values, place, names, surroundings):
-    """Fills in the names of bare nodes, BAD if they cannot be known."""
-    if BAD in (values["fixed"], values["prefix"]):
+    """Fills in the names of bare nodes, and numbers that a plan gives them, BAD if they cannot be known."""
+    given, here = values["fixed"], place.at("fixed")
+    if BAD in (given, values["prefix"]):
         names.add_unknown()
         return
     prefix = f"{values['name']}/" if values["prefix"] else ""
-    values["node_names"] = tuple(prefix + name for name in values["fixed"])
+    is_file = isinstance(given, str)
+    node_names = given
+    if is_file:
+        epoch = surroundings.epoch
+        node_names, numbers = read_nodes(given, here, DEFAULT_EPOCH if epoch is BAD else epoch)
+        if node_names is None:
+            names.add_unknown(prefix)
+            values["node_names"] = BAD
+            return
+        if numbers and values["ipn_first"] is not None:
+            message = f"cannot stand beside the ipn numbers that the plan {shown(given)} gives"
+            place.at("ipn_first").report(message, values["ipn_first"])
+            values["ipn_first"] = BAD
+        values["plan_numbers"] = numbers
+    values["node_names"] = tuple(prefix + name for name in node_names)
     for index, name in enumerate(values["node_names"]):
-        names.add_node(name, place.at("fixed", index), has_position=False)
+        names.add_node(name, here if is_file else here.at(index), has_position=False)
 
 
 _READERS = {

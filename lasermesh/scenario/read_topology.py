@@ -5,15 +5,23 @@ import datetime
 import itertools
 from typing import NamedTuple
 
-from lasermesh.scenario.fields import BAD
+from lasermesh.scenario.fields import BAD, keys_of
 from lasermesh.scenario.names import NodeNames
+from lasermesh.scenario.plan_loading import epoch_of_plan
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.read_ground import read_ground
 from lasermesh.scenario.read_links import read_link_rule
 from lasermesh.scenario.read_satellites import Surroundings, read_satellites
 from lasermesh.scenario.read_terminals import read_terminals
 from lasermesh.scenario.reading import read_table, read_tables
-from lasermesh.scenario.topology import ELEMENTS, GroundGroup, Topology
+from lasermesh.scenario.topology import (
+    ELEMENTS,
+    FIXED,
+    GroundGroup,
+    LinkRule,
+    SatelliteGroup,
+    Topology,
+)
 
 DEFAULT_EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -29,7 +37,10 @@ class Outline(NamedTuple):
 
 def read_topology(table, place, default_name):
     """The `Outline` of a topology; what is wrong with it is reported."""
-    values = read_table((Topology,), table, place)
+    misplaced = _misplaced(table, place)
+    values = read_table((Topology,), {k: v for k, v in table.items() if k not in misplaced}, place)
+    for home in misplaced.values():
+        values[home] = values[home] or BAD  # is not reported as missing too
     if values["name"] is None:
         values["name"] = default_name
     names = NodeNames(default_name if values["name"] is BAD else values["name"])
@@ -68,6 +79,21 @@ def read_topology(table, place, default_name):
     return Outline(Topology(**values), names, values["step_s"], place)
 
 
+def _misplaced(table, place):
+    """Keys of a topology that belong into one of its tables, with the name of that; they are reported."""
+    homes = {
+        key: home
+        for home, row in (("links", LinkRule), ("ground", GroundGroup), ("satellites", SatelliteGroup))
+        for key in keys_of(row)
+        if key not in keys_of(Topology)
+    }
+    misplaced = {key: homes[key] for key in table if key in homes}
+    for key, home in misplaced.items():
+        message = f"unknown key; {shown(key)} is a key of [[{place.at(home).key}]]"
+        place.at(key).report(message, table[key])
+    return misplaced
+
+
 def _group_name(item, place):
     """The name of a group, or something that no other group is called."""
     name = item.get("name")
@@ -85,24 +111,28 @@ def _resolve_transit(groups, rules):
 
 def _number_nodes(groups, names, place):
     """Gives the ipn numbers that groups ask for; one that two nodes would have is reported."""
-    groups = list(groups.items())
-    if any(group is None or group is BAD for _, group in groups):
+    groups = list(groups.values())
+    if any(group is None or group is BAD for group in groups):
         return
     spans, first_row, index = [], 0, {}
-    for _, group in groups:
+    for group in groups:
         is_ground = isinstance(group, GroundGroup)
         size = len(group.sites) if is_ground else group.size
         kind = "ground" if is_ground else "satellites"
         index[kind] = index.get(kind, -1) + 1
-        first = first_row + 1 if group.ipn_first is None else group.ipn_first
-        if group.ipn_first is not None:
-            names.number_group(first_row, size, first)
-        spans.append((first, first + size, group, place.at(kind, index[kind], "ipn_first")))
+        here = place.at(kind, index[kind], "ipn_first" if group.ipn_first is not None else FIXED)
+        if group.numbers is not None:
+            names.number_group(first_row, group.numbers)
+        if isinstance(group.numbers, tuple):
+            spans += [(number, number + 1, group, here) for number in group.numbers]
+        else:
+            first = first_row + 1 if group.ipn_first is None else group.ipn_first
+            spans.append((first, first + size, group, here))
         first_row += size
     spans.sort(key=lambda span: span[:2])
     for before, after in itertools.pairwise(spans):
         if after[0] < before[1]:
-            _, _, group, here = after if after[2].ipn_first is not None else before
+            _, _, group, here = after if after[2].numbers is not None else before
             here.report(
                 f"{shown(before[2].name)} and {shown(after[2].name)} both have a node of number {after[0]}",
                 group.ipn_first,
@@ -110,9 +140,17 @@ def _number_nodes(groups, names, place):
 
 
 def _default_epoch(satellites, place):
-    if satellites is not BAD and any(isinstance(item, dict) and ELEMENTS in item for item in satellites):
+    """What t = 0 is where the file does not say: what a plan says whose nodes it takes, if one does."""
+    if satellites is BAD:
+        return DEFAULT_EPOCH
+    if any(isinstance(item, dict) and ELEMENTS in item for item in satellites):
         place.at("epoch").report("missing; with element files it must be given, as 2026-01-01T00:00:00Z")
         return BAD
+    for index, item in enumerate(satellites):
+        if isinstance(item, dict) and isinstance(item.get(FIXED), str):
+            epoch = epoch_of_plan(item[FIXED], place.at("satellites", index, FIXED))
+            if epoch is not None:
+                return epoch
     return DEFAULT_EPOCH
 
 

@@ -97,8 +97,10 @@ class SatelliteGroup:
     elements: str | None = key(
         FILE, None, help="File of element sets: TLE of two or three lines, OMM as JSON, XML or text, CSV."
     )
-    fixed: tuple[str, ...] | None = key(
-        ListOf(Name(), distinct=True), None, help="Names of bare nodes, which have links only from a plan."
+    fixed: tuple[str, ...] | str | None = key(
+        Either((ListOf(Name(), distinct=True), FILE)),
+        None,
+        help="Names of bare nodes, which have links only from a plan; or a contact plan, for all its nodes.",
     )
     leader: str | None = key(
         NODE, None, help="Satellite of a group before this one about which a formation flies."
@@ -213,6 +215,14 @@ class SatelliteGroup:
 
     element_sets: tuple[ElementSet, ...] = bulky()
     node_names: tuple[str, ...] = bulky()
+    plan_numbers: tuple[int, ...] = bulky()  # ipn numbers of the nodes, where a contact plan gives them
+
+    @property
+    def numbers(self):
+        """Numbers of the nodes in the ipn scheme, None if they go by row."""
+        if self.plan_numbers:
+            return self.plan_numbers
+        return None if self.ipn_first is None else range(self.ipn_first, self.ipn_first + self.size)
 
     @property
     def size(self):
@@ -293,6 +303,11 @@ class GroundGroup:
     ipn_first: int | None = key(
         IPN_NUMBER, None, help="ipn number of the first node of the group; absent: its row + 1."
     )
+
+    @property
+    def numbers(self):
+        """Numbers of the sites in the ipn scheme, None if they go by row."""
+        return None if self.ipn_first is None else range(self.ipn_first, self.ipn_first + len(self.sites))
 
 
 @dataclass(frozen=True)
@@ -483,9 +498,9 @@ class Topology:
 
         numbers = np.arange(1, len(self.node_names) + 1, dtype=np.int64)
         for group in self.satellites + self.ground:
-            if group.ipn_first is not None:
+            if group.numbers is not None:
                 rows = self.group_rows(group.name)
-                numbers[rows.start : rows.stop] = group.ipn_first + np.arange(len(rows))
+                numbers[rows.start : rows.stop] = group.numbers
         return numbers
 
     def row_of(self, name):

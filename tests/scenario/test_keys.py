@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from lasermesh.scenario.bundles import Bundles, Store
 from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
 from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import (
@@ -58,6 +59,8 @@ EXAMPLES = [
     ("packets.toml", (Packets,), ("packets",)),
     ("flows.toml", (Flow,), ("flows", None)),
     ("queues.toml", (QueueRule,), ("queues", None)),
+    ("bundles.toml", (Bundles,), ("bundles",)),
+    ("bundles.toml", (Store,), ("stores", None)),
     ("faults.toml", (Fault,), ("faults", None)),
     ("observe.toml", (Observe,), ("observe",)),
     ("work.toml", (Sensor,), ("sensors", None)),

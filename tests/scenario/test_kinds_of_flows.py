@@ -169,11 +169,6 @@ def test_the_examples_have_all_kinds():
             CONSTANT + 'packet_mix = "imix"\npacket_bytes = 40\n',
             "packet_mix: cannot stand beside packet_bytes",
         ),
-        (
-            CONSTANT + 'kind = "bundle"\n',
-            'kind: "bundle" is not yet supported; must be "constant", "poisson", "on-off", "trace", "bulk" '
-            'or "request"',
-        ),
     ],
 )
 def test_what_is_wrong_with_a_flow_of_some_kind_is_said(tmp_path, flow, problem):

@@ -452,7 +452,8 @@ GOOD = {
         (b'[{"vertices": ["a", "b"], "contacts": []}]', "plans of dtn-tvg-util are not supported"),
         (b"# only a comment\n@ +0\n", "p: has no contacts"),
         (b"node 0 a\n", "p: has no contacts"),
-        (b"1 2 3\n4 5 6\n", 'p:1: there is no column "from"'),
+        (b"1 2 3\n4 5 6\n", "p:1: looks like no contact plan"),
+        (b"from,to\na,b\n", 'p:1: there is no column "start_s"'),
     ],
 )
 def test_a_file_that_is_no_plan_gets_a_sentence(tmp_path, content, words):

@@ -14,9 +14,10 @@ ROOMS = [
     {"scenario"},
     {"orbits"},
     {"contacts"},
-    {"routing"},
+    {"routing", "dtn"},
     {"traffic"},
     {"workloads", "packets"},
+    {"bundles"},
     {"results"},
     {"capture", "views"},
     {"experiments"},
@@ -46,7 +47,7 @@ KERNELS_MAY_ALSO_IMPORT = {
     "lasermesh.routing.lane_kernels": {"llvmlite", "numba.core"},
 }
 
-ROOMS_OF_DOMAIN = {"orbits", "contacts", "routing", "traffic", "workloads", "packets"}
+ROOMS_OF_DOMAIN = {"orbits", "contacts", "routing", "dtn", "traffic", "workloads", "packets", "bundles"}
 ONLY_AT_THE_EDGES = {"print", "open", "input"}
 
 

@@ -48,6 +48,7 @@ from lasermesh.packets.state import (
     R_PUBLISHED,
     R_TAKEN,
     S_CHOICE,
+    S_LINK,
     SEQUENCE_BITS,
     TAP_IN,
     V_ARRIVED,
@@ -81,11 +82,14 @@ def count_choices(tables, slot, node, first, n_choices):
 
 @inline_kernel
 def row_of_table(e, node, ident, word):
-    """Link that the table in force at a node names for a packet, NONE if none (design: routing, labels)."""
+    """Link that the table in force at a node names for a packet, NONE if none (design: routing, labels).
+
+    What is direct has a label beyond all tables, and a link of its own.
+    """
     slot = e.nodes[node, N_TABLE]
     label = word & LABEL_MASK
     if label >= e.control[O_LABELS]:
-        return NONE
+        return e.flows[ident >> SEQUENCE_BITS, S_LINK]
     n_choices = e.control[O_CHOICES]
     if n_choices == 1:
         return np.int64(e.tables[slot, node, label])
@@ -112,6 +116,8 @@ def alternate_of(e, node, now, ident, word, chosen):
     after = e.control[O_ALTERNATE_AFTER]
     slot = e.nodes[node, N_TABLE]
     label = word & LABEL_MASK
+    if label >= e.control[O_LABELS]:
+        return chosen
     n_choices = e.control[O_CHOICES]
     first = label * n_choices
     usable = count_choices(e.tables, slot, node, first, n_choices)
@@ -145,7 +151,7 @@ def route(e, worker, node, now, position):
         created = e.packets[position, P_CREATED]
         drop(e, worker, node, now, cause, created, ident, word)
         return GONE
-    if e.control[O_NEXT_LABEL]:
+    if e.control[O_NEXT_LABEL] and word & LABEL_MASK < e.control[O_LABELS]:
         column = e.control[O_LABELS] * e.control[O_CHOICES] + (word & LABEL_MASK)
         label = e.tables[e.nodes[node, N_TABLE], node, column]
         if label != NONE:

@@ -21,7 +21,7 @@ class FlowCounters(NamedTuple):
     latency_min_ps: np.ndarray  # int64, 0 where nothing was delivered
     latency_max_ps: np.ndarray  # int64
     latency_sum_ps: list  # Python ints
-    histogram: np.ndarray  # int64 (n_flows, N_BINS)
+    histogram: np.ndarray  # int64 (n_routed, N_BINS)  of flows that are not direct, which come first
     jitter_ps: np.ndarray  # float64
     reordered: np.ndarray  # int64
     hops_sum: np.ndarray  # int64

@@ -102,7 +102,8 @@ def deliver(flows, flow_floats, histogram, latency, ident, word):
         total -= HIGH_WORD
         flows[flow, K_LATENCY_SUM_HIGH] += 1
     flows[flow, K_LATENCY_SUM] = total
-    histogram[flow, latency_bin(latency)] += n
+    if flow < histogram.shape[0]:
+        histogram[flow, latency_bin(latency)] += n
     if flows[flow, K_DELIVERED] > 0:
         # Interarrival jitter, RFC 3550 section 6.4.1.
         difference = abs(float(latency - flows[flow, K_LAST_LATENCY]))

@@ -25,6 +25,10 @@ class Ends(NamedTuple):
         """Whether they arrived: bool array, shape (n,)."""
         return self.cause == state.DELIVERED
 
+    def only(self, chosen):
+        """Some of them (bool array)."""
+        return Ends(*(column[chosen] for column in self))
+
 
 _NO_ENDS = Ends(*np.zeros((len(Ends._fields), 0), np.int64))
 

@@ -205,8 +205,8 @@ class PacketEngine:
         Parameters
         ----------
         link : int32 array, shape (n_nodes, n_labels, n_choices)
-        label_of_flow : int32 array, shape (n_flows, n_paths)
-            NONE where a flow has no such path.
+        label_of_flow : int32 array, shape (n_routed, n_paths)
+            NONE where a flow has no such path; of the flows that are not direct.
         switch_ps : int or int64 array, shape (n_nodes,)
             Not earlier than the start of the next step, or it takes effect there.
         next_label : int32 array, shape (n_nodes, n_labels), optional
@@ -272,14 +272,36 @@ class PacketEngine:
         """
         self._e.flows[flow, state.K_STOP] = sequence
 
+    def set_link(self, flow, link):
+        """Say over which link a direct flow leaves from now on, whether that is up or not.
+
+        Parameters
+        ----------
+        flow : int
+        link : int
+            From the flow's source to its destination; NONE, as at first: what it sends is dropped for want of
+            a route.
+
+        Raises
+        ------
+        ValueError
+            If the flow is not direct, or the link leads elsewhere.
+        """
+        if flow < self.flows.n_routed:
+            raise ValueError(f"flow {flow} is not direct")
+        ends = int(self.flows.source[flow]), int(self.flows.destination[flow])
+        if link != NONE and (self.link_from[link], self._e.links[link, state.X_TO]) != ends:
+            raise ValueError(f"link {link} does not lead from node {ends[0]} to node {ends[1]}")
+        self._e.flows[flow, state.S_LINK] = link
+
     def sent_packets_of(self, flows):
         """Packets that flows have sent so far, those of trains counted one by one: the next one's number."""
         return self._e.flows[flows, state.S_SEQUENCE]
 
     @property
     def flow_hash(self):
-        """What picks among paths and choices, by flow: int64 (n_flows,)."""
-        return self._e.flows[:, state.S_CHOICE].copy()
+        """What picks among paths and choices, by flow that is not direct: int64 (n_routed,)."""
+        return self._e.flows[: self.flows.n_routed, state.S_CHOICE].copy()
 
     def labels_in_use(self):
         """Labels that flows enter with, or change to, by tables that nodes have or will switch to."""

@@ -23,7 +23,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
 
     `options` are entries of `control` by column, O_END, O_SEED and O_TRAINS among them.
     """
-    n_flows = flows.n_flows
+    n_flows, n_routed = flows.n_flows, flows.n_routed
     control = aligned((state.CONTROL_ENTRIES,))
     control[state.O_LABELS] = control[state.O_CHOICES] = 1
     control[state.C_ROWS] = first_rows
@@ -50,7 +50,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
         flows=rows,
         flow_floats=np.zeros((n_flows, 4)),
         mixes=mixes,
-        histogram=np.zeros((n_flows, N_BINS), np.int64),
+        histogram=np.zeros((n_routed, N_BINS), np.int64),
         dropped=np.zeros((n_workers * n_flows, N_CAUSES), np.int64),
         pools=aligned((len(flows.pools.node), state.POOL_COLUMNS)),
         room=np.zeros(0, np.int64),
@@ -62,7 +62,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
         changes=np.zeros((0, 4), np.int64),
         heap=aligned((0, 2)),
         tables=np.full((1, n_nodes, 1), NONE, np.int32),
-        label_of_flow=np.full((1, n_flows), NONE, np.int32),
+        label_of_flow=no_labels(1, flows),
         taps=np.zeros((n_workers * first_taps, state.TAP_COLUMNS), np.int64),
         found=aligned((batch, 3)),
         order=aligned((batch, 2)),
@@ -76,6 +76,13 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
     e = e._replace(room=_rooms(e, flows))
     start_sources(e, flows)
     return e
+
+
+def no_labels(n_slots, flows):
+    """Labels that flows enter with by tables that lead nowhere: int32 array, shape (n_slots, n_flows)."""
+    labels = np.full((n_slots, flows.n_flows), NONE, np.int32)
+    labels[:, flows.n_routed :] = state.DIRECT
+    return labels
 
 
 def _describe_flows(e, flows):
@@ -101,6 +108,7 @@ def _describe_flows(e, flows):
     s[flows.reply[asked], state.S_REPLY_BYTES] = flows.reply_bytes[asked]
     s[flows.reply[asked], state.S_REPLY_PACKET_BYTES] = flows.reply_packet_bytes[asked]
     s[:, state.S_CHOICE] = flow_hashes(seed, flows.n_flows)
+    s[:, state.S_LINK] = NONE
     s[:, [state.S_INBOX, state.S_INBOX_LAST]] = NONE
     s[:, [state.K_LATENCY_MIN, state.K_COMPLETE, state.A_DONE, state.S_NEXT]] = NEVER
     e.flow_floats[:, state.F_ON_PS] = flows.on_ps

@@ -33,6 +33,7 @@ P_WORD = 3  # label | size << 24 | hop limit << 41 | class << 49 | ECT << 52 | C
 SEQUENCE_BITS = 40
 SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
 LABEL_MASK = 0xFFFFFF
+DIRECT = LABEL_MASK  # label of what goes over its flow's own link; no table has so many
 SIZE_SHIFT = 24
 SIZE_MASK = 0x1FFFF
 HOP_SHIFT = 41
@@ -186,6 +187,7 @@ S_REPLY_BYTES = 57
 S_REPLY_PACKET_BYTES = 58
 K_ROOM = 59  # first row of the receiver's room
 K_STOP = 60  # of watched flows: ends behind this sequence number stop the windows
+S_LINK = 61  # of direct flows: over which link they leave; NONE, as of all others
 FLOW_COLUMNS = 64
 TRACED = np.int64(1)  # recorded wherever its packets go
 WATCHED = np.int64(2)  # where they end
@@ -368,7 +370,7 @@ class Engine(NamedTuple):
     flows: np.ndarray  # int64 (n_flows, FLOW_COLUMNS)
     flow_floats: np.ndarray  # float64 (n_flows, 4)
     mixes: np.ndarray  # int64 (n, MIX_COLUMNS)
-    histogram: np.ndarray  # int64 (n_flows, N_BINS)
+    histogram: np.ndarray  # int64 (n_routed, N_BINS)  of flows that are not direct, which come first
     dropped: np.ndarray  # int64 (n_workers * n_flows, N_CAUSES)
     pools: np.ndarray  # int64 (n_pools, POOL_COLUMNS)
     room: np.ndarray  # int64 (n,)  what transfers and service pools remember

@@ -64,7 +64,8 @@ class TableSlots:
             next_labels[:, :n_labels] = next_label
         if backup is not None:
             backups[:, :n_labels] = backup
-        e.label_of_flow[slot] = entered_labels(label_of_flow, e.flows[:, state.S_CHOICE])
+        routed = slice(len(label_of_flow))
+        e.label_of_flow[slot, routed] = entered_labels(label_of_flow, e.flows[routed, state.S_CHOICE])
         switch = np.broadcast_to(np.asarray(switch_ps, np.int64), (n_nodes,)).copy()
         self._pending.append((self._installed, slot, switch))
         self._installed += 1
@@ -96,7 +97,7 @@ class TableSlots:
         if next_labels is not None:
             found.append(next_labels[slots].ravel())
         labels = np.unique(np.concatenate(found))
-        return labels[labels != NONE]
+        return labels[(labels != NONE) & (labels != state.DIRECT)]
 
     def take_switches(self, start_ps, end_ps):
         """Switches before `end_ps` that nobody was told of: int64 columns node, time, order, slot."""
@@ -130,7 +131,7 @@ class TableSlots:
         for old, new in zip(before.parts(e.tables), after.parts(tables), strict=True):
             if old is not None:
                 new[tuple(slice(n) for n in old.shape)] = old
-        of_flow = np.full((len(tables), e.label_of_flow.shape[1]), NONE, np.int32)
+        of_flow = np.repeat(e.label_of_flow[:1], len(tables), axis=0)  # of direct flows it is always the same
         of_flow[:n_slots] = e.label_of_flow
         e.control[[state.O_LABELS, state.O_CHOICES, state.O_NEXT_LABEL, state.O_BACKUP]] = after
         return e._replace(tables=tables, label_of_flow=of_flow), slot

@@ -29,6 +29,7 @@ _ABSENT = {
     "train": 1,
     "traced": 0,
     "watched": 0,
+    "direct": 0,
     "on_ps": 0.0,
     "off_ps": 0.0,
     "total_bytes": 0,
@@ -68,7 +69,7 @@ def pools_from_rows(rows):
 
 @dataclass(frozen=True)
 class Flows:
-    """One row per flow; row i of every array is flow i.
+    """One row per flow; row i of every array is flow i. Direct flows are scripts, and come behind all others.
 
     `size_bytes[size_first[i]:size_first[i + 1]]` are the packet sizes of flow i: those of a mix with their
     `size_weight`, or, for a script, those of its packets with their `size_time_ps`.
@@ -87,6 +88,7 @@ class Flows:
     train: np.ndarray  # int64 (n_flows,)  packets that travel as one entry; 1: each for itself
     traced: np.ndarray  # int64 (n_flows,)  1: what happens to each packet is recorded
     watched: np.ndarray  # int64 (n_flows,)  1: where each packet ends is recorded
+    direct: np.ndarray  # int64 (n_flows,)  1: over one link to the destination, whatever tables say
     on_ps: np.ndarray  # float64 (n_flows,)  mean, of on/off flows
     off_ps: np.ndarray  # float64 (n_flows,)
     total_bytes: np.ndarray  # int64 (n_flows,)  of bulk flows
@@ -107,6 +109,11 @@ class Flows:
     def n_flows(self):
         """Number of flows."""
         return len(self.source)
+
+    @property
+    def n_routed(self):
+        """Number of flows that go by tables, which come before those that are direct."""
+        return self.n_flows - int(self.direct.sum())
 
     def first(self, n_flows) -> "Flows":
         """The first rows alone."""
@@ -149,6 +156,9 @@ def flows_from_rows(rows, pools=()):
         )
         for name, absent in _ABSENT.items()
     }
+    direct = optional["direct"] != 0
+    if (direct[:-1] & ~direct[1:]).any() or any(rows[k]["kind"] != "script" for k in np.flatnonzero(direct)):
+        raise ValueError("direct flows are scripts, and come behind all others")
     return Flows(
         source=column("source", np.int32),
         destination=column("destination", np.int32),
@@ -186,11 +196,12 @@ def scaled_rates_bps(rates_bps, scale):
     return np.rint(scaled).astype(np.int64)
 
 
-def flows_of_experiment(experiment, channels=()):
+def flows_of_experiment(experiment, channels=(), pairs=()):
     """The flows of an experiment, row by row as its `expanded_flows`, and the pools of its servers.
 
     Behind them come `channels`, (workload's row, source, destination): scripts that work writes as the run
-    goes on, and that are watched for it.
+    goes on, and that are watched for it. Behind these, for bundles, the same that go straight from a node to
+    its neighbour, by `pairs` of (from, to).
 
     Rates are scaled by `packets.scale`, service times and what a trace says are not. A constant or on/off
     flow without `phase_s` starts at a random instant within its first packet interval, so that flows of one
@@ -224,11 +235,16 @@ def flows_of_experiment(experiment, channels=()):
                 "reply_packet_bytes": flow.table.response_packet_bytes,
             }
         rows.append(found)
-    rows += [_channel_columns(*channel, experiment) for channel in channels]
+    for workload, source, destination in channels:
+        class_ = experiment.workloads[workload].class_
+        rows.append(_channel_columns(source, destination, class_, experiment))
+    # All that goes over a link has one class, that of the most urgent.
+    class_ = max((flow.table.class_ for flow in experiment.bundle_flows), default=0)
+    rows += [_channel_columns(*pair, class_, experiment) | {"direct": 1} for pair in pairs]
     return flows_from_rows(rows, pools)
 
 
-def _channel_columns(workload, source, destination, experiment):
+def _channel_columns(source, destination, class_, experiment):
     """A script without packets so far."""
     return {
         "source": source,
@@ -240,7 +256,7 @@ def _channel_columns(workload, source, destination, experiment):
         "stop_ps": UNTIL_THE_END_PS,
         "phase_ps": 0,
         "hop_limit": experiment.packets.hop_limit,
-        "traffic_class": experiment.workloads[workload].class_,
+        "traffic_class": class_,
         "watched": 1,
     }
 

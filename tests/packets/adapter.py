@@ -52,6 +52,7 @@ def flows_of(case, watched=()):
                 "phase_ps": flow.phase_ps,
                 "hop_limit": flow.hop_limit,
                 "watched": row in watched,
+                "direct": flow.link is not None,
                 **{name: getattr(flow, name) for name in OPTIONAL},
             }
             for row, flow in enumerate(case.flows)
@@ -116,10 +117,12 @@ def engine_of(case, taps=0, trace=True, watched=(), **options):
         labels = table.label_of_flow or [flow.label for flow in case.flows]
         engine.install_table(
             links_of(table),
-            np.array(labels, np.int32)[:, None],
+            np.array(labels, np.int32)[: engine.flows.n_routed, None],
             np.array(table.switch_ps, np.int64),
             backup=np.array(table.backup, np.int32) if table.backup else None,
         )
+    for row in range(engine.flows.n_routed, len(case.flows)):
+        engine.set_link(row, case.flows[row].link)
     for row in scripts:
         write_script(engine, row, case.flows[row].script)
     return engine

@@ -79,8 +79,11 @@ def test_sent_is_delivered_and_dropped_and_in_flight_at_every_instant(seed, flav
         assert (counters.in_flight >= 0).all()
         for row, given_flow in enumerate(case.flows):
             if given_flow.kind in TIMED_KINDS and given_flow.train == 1:
-                sent = [size for _, size in sent_by(case, row, clock_ps)]
-                assert (counters.sent[row], counters.bytes_sent[row]) == (len(sent), sum(sent))
+                # Entries of scripts may be trains: their number and the time of their last packet follow.
+                sent = [(size, *more) for _, size, *more in sent_by(case, row, clock_ps)]
+                counts = [entry[1] if len(entry) > 1 else 1 for entry in sent]
+                n_bytes = sum(count * entry[0] for count, entry in zip(counts, sent, strict=True))
+                assert (counters.sent[row], counters.bytes_sent[row]) == (sum(counts), n_bytes)
             mine = (flow == row) & (time < clock_ps)
             assert counters.delivered[row] == packets[mine & (kind == state.TAP_DELIVERED)].sum()
             for cause, dropped in enumerate(counters.dropped[row]):

@@ -55,6 +55,7 @@ class Flow:
     pool: int = NONE  # row of the pool at the destination that serves these packets as requests
     reply_bytes: int = 0  # of one whole reply, or of one acknowledgement
     reply_packet_bytes: int = 0  # largest packet of a reply
+    link: int | None = None  # for "script": over which its packets go whatever tables say; NONE: over none
 
     @property
     def makes_trains(self):

@@ -41,6 +41,8 @@ def check_case(case):
     for flow in case.flows:
         check_flow(case, flow)
         check_packets(flow)
+    are_direct = [flow.link is not None for flow in case.flows]
+    need(are_direct == sorted(are_direct), "flows with links of their own must come behind all others")
     check_answers(case)
 
 
@@ -187,6 +189,13 @@ def check_flow(case, flow):
     )
     need(0 <= flow.traffic_class <= 7, f"{flow} is of no class")
     need(flow.kind in (*TIMED_KINDS, "bulk", "ack", "reply"), f"{flow} is of an unknown kind")
+    if flow.link is not None:
+        need(flow.kind == "script", f"{flow} cannot have a link of its own")
+        ends = flow.source, flow.destination
+        need(
+            flow.link == NONE or (case.link_from[flow.link], case.link_to[flow.link]) == ends,
+            f"{flow} has a link of its own that leads elsewhere",
+        )
     if flow.kind == "on-off":
         need(flow.on_ps > 0 and flow.off_ps > 0, f"{flow} has no periods")
     if flow.kind == "bulk":

@@ -177,6 +177,26 @@ def make_trains(flow, dice):
     flow.train = dice.choice((2, 3, 5, 16, 64))
 
 
+def add_direct(case, knobs, dice, scale, moment):
+    """Flows that go straight over a link, some over none; `moment(node)` gives instants of their packets."""
+    for _ in range(dice.randint(*knobs.direct)):
+        link = dice.randrange(case.n_links)
+        source, destination = case.link_from[link], case.link_to[link]
+        entries = []
+        for time_ps in sorted(moment(source) for _ in range(dice.randint(1, 30))):
+            size = dice.choice((scale.packet_bytes, dice.randint(1, 1500)))
+            if dice.random() < knobs.trains:
+                count = dice.choice((2, 5, 16))
+                lasts_ps = dice.choice((0, count * scale.packet_ps // 2, count * scale.packet_ps))
+                entries.append((time_ps, size, count, time_ps + lasts_ps))
+            else:
+                entries += [(time_ps, size)] * dice.choice((1, 1, 3))
+        flow = Flow(source, destination, "script", script=tuple(entries), label=destination)
+        flow.link = NONE if dice.random() < 0.1 else link
+        flow.traffic_class = dice.choice(knobs.classes) - 1
+        case.flows.append(flow)
+
+
 def make_on_off(flow, dice):
     """A flow that sends at times, a few packets or many in a row."""
     flow.kind, flow.script = "on-off", ()

@@ -56,6 +56,7 @@ class Knobs:
     bulk: float = 0.0
     small_queues: float = 0.0  # chance that a link holds few packets, so that bulk transfers lose some
     trains: float = 0.0
+    direct: tuple[int, int] = (0, 0)  # flows with a link of their own, per case
     alternates: float = 0.0  # chance of fast reroute, and then of every entry to have other ways
 
 
@@ -181,6 +182,23 @@ SETTINGS = {
         "at_once": 0.1,
         "n_tables": (1, 2),
         "hop_limits": (3, 7, 64),
+    },
+    "direct": {
+        "direct": (1, 5),
+        "n_packets": (50, 300),
+        "n_nodes": (3, 6),
+        "cuts": (0, 5),
+        "cut_links": 0.7,
+        "alternates": 0.5,
+        "n_tables": (1, 4),
+        "bit_errors": 0.2,
+    },
+    "direct, trains": {
+        "direct": (2, 5),
+        "trains": 0.5,
+        "n_steps": (1, 1),
+        "cuts": (0, 4),
+        "n_packets": (50, 300),
     },
     "many packets": {"n_packets": (1200, 3000), "n_nodes": (3, 12), "n_flows": (3, 10), "load": (0.7, 2.0)},
 }

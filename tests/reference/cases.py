@@ -17,7 +17,13 @@ from dataclasses import replace
 
 from tests.reference.case import DROP_TAIL, NONE, Case, Flow, Table, ordered_changes
 from tests.reference.case_checks import check_case
-from tests.reference.case_features import Scale, add_alternates, add_features, add_node_failures
+from tests.reference.case_features import (
+    Scale,
+    add_alternates,
+    add_direct,
+    add_features,
+    add_node_failures,
+)
 from tests.reference.case_knobs import FLAVOURS, SETTINGS, Knobs
 from tests.reference.case_networks import NetworkMaker
 from tests.reference.packet_simulator import delay_ps, serialization_ps, simulate
@@ -97,6 +103,7 @@ class _Maker(NetworkMaker):
             self.watch()
         self.move_flow_stops()
         self.move_steps()
+        add_direct(self.case, knobs, self.dice_of_features, scale, self.moment)
         self.draw_changes()
         self.draw_tables()
         if dice.random() < knobs.hand_over:

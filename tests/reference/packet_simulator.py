@@ -59,6 +59,10 @@ Marks, errors, failures
 20. A node that fails while links that leave it are down already loses nothing to `node_down` there.
 21. The flow's own label stands in `Packet.label` of what is made at a node that is down.
 
+Direct flows
+32. A packet of a flow with a link of its own is offered to that link, whatever tables and fast reroute say;
+    handed back by it, it is offered to it again.
+
 Answers
 22. Replies whose service ends at or after the end of the run are neither made nor counted as served.
 23. A time-out that is due when the sender has stopped changes nothing that could be seen.
@@ -429,9 +433,11 @@ class Simulation:
     # -- what the phases are made of
 
     def forward(self, packet, node, now_ps):
-        """Rule 2: the table in force at the node gives the outgoing link."""
+        """Rule 2: the table in force at the node gives the outgoing link, unless the flow has one."""
         table = self.table[node]
-        link_id = NONE if table is None else self.choose_link(table, packet, node, now_ps)
+        link_id = self.case.flows[packet.flow].link
+        if link_id is None:
+            link_id = NONE if table is None else self.choose_link(table, packet, node, now_ps)
         if link_id == NONE:
             self.drop(packet, "no_route", now_ps, node, NONE)
         elif not self.links[link_id].is_up:

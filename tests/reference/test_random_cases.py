@@ -19,6 +19,7 @@ def test_run_that_ends_earlier_has_the_same_packets_up_to_then(flavour):
     case = random_case(rng, flavour)
     for flow in case.flows:
         flow.train = 1  # the end of the run cuts the last train, which then travels otherwise
+        flow.script = tuple(entry[:2] for entry in flow.script)
     whole = simulate(case)
     for _ in range(3):
         end_ps = rng.randint(1, case.end_ps)
@@ -53,7 +54,7 @@ def test_random_cases_stay_within_64_bits():
         times = [case.end_ps, case.steps[-1].t1_ps]
         times += [change[0] for change in case.changes]
         times += [time_ps for table in case.tables for time_ps in table.switch_ps]
-        times += [time_ps for flow in case.flows for time_ps, _ in flow.script]
+        times += [entry[0] for flow in case.flows for entry in flow.script]
         times += [hop.arrival_ps for packet in simulate(case).packets.values() for hop in packet.path]
         assert all(type(time_ps) is int and 0 <= time_ps < 2**62 for time_ps in times)
 

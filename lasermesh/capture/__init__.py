@@ -1,8 +1,17 @@
 """Captures: what passed chosen ports, as a pcapng file that Wireshark opens."""
 
+from lasermesh.capture.bundles import SegmentSource
 from lasermesh.capture.headers import FlowEnds
 from lasermesh.capture.ports import Interface, Ports
 from lasermesh.capture.selection import CaptureSelection
 from lasermesh.capture.writer import CaptureWriter, TapRecords
 
-__all__ = ["CaptureSelection", "CaptureWriter", "FlowEnds", "Interface", "Ports", "TapRecords"]
+__all__ = [
+    "CaptureSelection",
+    "CaptureWriter",
+    "FlowEnds",
+    "Interface",
+    "Ports",
+    "SegmentSource",
+    "TapRecords",
+]

@@ -6,8 +6,11 @@ import numpy as np
 
 from lasermesh.capture.addresses import dotted, ipv4_addresses
 
-HEADER_BYTES = 28
-"""IPv4 without options (20) and UDP (8); the smallest packet that can be captured."""
+IP_HEADER_BYTES = 20
+"""IPv4 without options."""
+
+HEADER_BYTES = IP_HEADER_BYTES + 8
+"""With UDP; the smallest packet that can be captured."""
 
 FIRST_SOURCE_PORT = 49152
 SOURCE_PORTS = 4096
@@ -20,8 +23,11 @@ DESTINATION_PORT = 9
 UDP_PROTOCOL = 17
 """Protocol number of UDP in the IPv4 header (IANA)."""
 
+DESTINATION_PORT_AT, UDP_CHECKSUM_AT = 22, 26
+"""Bytes of a packet where these begin, of two bytes each."""
+
 _IP_LENGTH, _IP_CHECKSUM = slice(2, 4), slice(10, 12)
-_UDP_LENGTH, _UDP_CHECKSUM = slice(24, 26), slice(26, 28)
+_UDP_LENGTH, _UDP_CHECKSUM = slice(24, 26), slice(UDP_CHECKSUM_AT, UDP_CHECKSUM_AT + 2)
 
 
 class FlowEnds(NamedTuple):

@@ -18,6 +18,9 @@ HEADER_WORDS = 7
 BLOCK_WORDS = 14
 """Words of a block without its packet: seven before it, six of options, the length once more."""
 
+PACKET_AT_WORD = 7
+"""Where in its block a packet begins."""
+
 FLOW_SHIFT = 40
 """A packet's id is flow << 40 | sequence: the same at every hop, unique in the run."""
 
@@ -44,7 +47,7 @@ def fill_blocks(
     template_ip_sum,
     template_udp_sum,
     start_ns,
-    snaplen,
+    kept_bytes,
     time_ps,
     interface,
     direction,
@@ -54,12 +57,15 @@ def fill_blocks(
     hop_limit,
     words,
 ):
-    """Fill `words` (uint32) with one block per record and return how many words were filled."""
+    """Fill `words` (uint32) with one block per record and return how many words were filled.
+
+    Of each packet so many bytes are kept as `kept_bytes` says.
+    """
     at = 0
     for record in range(len(time_ps)):
         row = flow[record]
         size = size_bytes[record]
-        captured = min(size, snaplen)
+        captured = min(size, kept_bytes[record])
         packet_words = (captured + 3) >> 2
         block_bytes = 4 * (BLOCK_WORDS + packet_words)
         time_ns = start_ns + time_ps[record] // 1000
@@ -71,7 +77,7 @@ def fill_blocks(
         words[at + 4] = time_ns & WORD
         words[at + 5] = captured
         words[at + 6] = size
-        at += 7
+        at += PACKET_AT_WORD
 
         identification = sequence[record] & 0xFFFF
         hops = hop_limit[record]

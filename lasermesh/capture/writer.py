@@ -16,6 +16,7 @@ import numpy as np
 import lasermesh
 from lasermesh.capture import pcapng
 from lasermesh.capture.addresses import ipv4_addresses
+from lasermesh.capture.bundles import MOST_HEADER_BYTES, BundlePackets
 from lasermesh.capture.headers import HEADER_BYTES, FlowEnds, build_templates, empty_templates
 from lasermesh.errors import RunFailed, UserError
 
@@ -65,6 +66,10 @@ class CaptureWriter:
         Records written at most; further ones are counted.
     comment : str
         What was simulated: version, scenario, seed.
+    segments : SegmentSource, optional
+        Who knows of packets that carry segments of bundles; those are kept as far as their headers go.
+    ipn_numbers : array_like of int, optional
+        Of all nodes by row; needed with segments.
 
     Raises
     ------
@@ -73,10 +78,21 @@ class CaptureWriter:
     """
 
     def __init__(
-        self, path, interfaces, flows, start_utc, *, names=None, snaplen=SNAPLEN, limit=LIMIT, comment=""
+        self,
+        path,
+        interfaces,
+        flows,
+        start_utc,
+        *,
+        names=None,
+        snaplen=SNAPLEN,
+        limit=LIMIT,
+        comment="",
+        segments=None,
+        ipn_numbers=None,
     ):
         # Compiled code is needed here alone; who only chooses ports need not wait for numba.
-        from lasermesh.capture.pcapng_kernels import BLOCK_WORDS, fill_blocks
+        from lasermesh.capture.pcapng_kernels import BLOCK_WORDS, PACKET_AT_WORD, fill_blocks
 
         if not HEADER_BYTES <= snaplen <= _MAX_PACKET_BYTES:
             raise ValueError(
@@ -87,13 +103,18 @@ class CaptureWriter:
         self.written = 0
         self.cut = 0
         self._fill_blocks = fill_blocks
+        self._words_around, self._words_before = BLOCK_WORDS, PACKET_AT_WORD
         self._flows = FlowEnds(*(np.asarray(rows, dtype=np.int64) for rows in flows))
         self._templates = empty_templates(len(self._flows.from_row))
         self._start_ns = _unix_ns(start_utc)
         self._snaplen = snaplen
+        self._bundles = None
+        if segments is not None:
+            self._bundles = BundlePackets(segments, np.asarray(ipn_numbers, np.int64), self._start_ns)
+        self._longest_kept = max(snaplen, HEADER_BYTES + MOST_HEADER_BYTES * (segments is not None))
         self._limit = limit
         self._bytes = 0
-        block_words = BLOCK_WORDS + (snaplen + 3) // 4
+        block_words = BLOCK_WORDS + (self._longest_kept + 3) // 4
         self._chunk = max(1, _BUFFER_BYTES // (4 * block_words))
         self._words = np.zeros(self._chunk * block_words, np.dtype("<u4"))
 
@@ -121,7 +142,7 @@ class CaptureWriter:
     def add_interfaces(self, interfaces):
         """Declare ports that have appeared; they get the next numbers."""
         for interface in interfaces:
-            self._put(pcapng.interface_description(interface, self._snaplen))
+            self._put(pcapng.interface_description(interface, self._longest_kept))
             self.n_interfaces += 1
 
     def write(self, records):
@@ -146,9 +167,12 @@ class CaptureWriter:
             chunk = TapRecords(*(column[first : min(first + self._chunk, keep)] for column in columns))
             self._check(chunk)
             self._build_new_templates(chunk.flow)
-            n_words = self._fill_blocks(
-                *self._templates[:3], self._start_ns, self._snaplen, *chunk, self._words
-            )
+            kept = np.full(len(chunk.time_ps), self._snaplen, np.int64)
+            found = None if self._bundles is None else self._bundles.find(chunk, kept)
+            n_words = self._fill_blocks(*self._templates[:3], self._start_ns, kept, *chunk, self._words)
+            if found is not None:
+                packet_at = self._places(np.minimum(chunk.size_bytes, kept))
+                self._bundles.put(found, chunk, kept, packet_at, self._templates.udp_sum, self._words)
             self._put(memoryview(self._words[:n_words]).cast("B"))
             self.written += len(chunk.time_ps)
 
@@ -215,6 +239,12 @@ class CaptureWriter:
         ):
             if column.min() < low or column.max() > high:
                 raise ValueError(f"{name} must be {low} to {high} (got {column.min()} to {column.max()})")
+
+    def _places(self, captured_bytes):
+        """Bytes of the buffer at which the packets of records begin, each in its block."""
+        packet_words = (captured_bytes + 3) >> 2
+        block_ends = np.cumsum(self._words_around + packet_words)
+        return 4 * (block_ends - packet_words - self._words_around + self._words_before)
 
     def _build_new_templates(self, flow):
         """Build headers for the flows that appear for the first time."""

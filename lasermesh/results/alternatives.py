@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lasermesh.errors import RunFailed
 from lasermesh.packets.causes import CAUSES
+from lasermesh.results.bundles import BUNDLES
 from lasermesh.results.folder import (
     SUMMARY,
     RunFolder,
@@ -57,7 +58,7 @@ def compare_alternatives(alternatives):
     rows : list of dict
         First those of kind `flows`, one for each alternative and `[[flows]]` that it has, and, where it has
         several of them and no workloads, one for all: `alternative`, `flows` (the name; None for all),
-        `kind`, `baseline` (whether the first alternative has it too, and is another one), `sent`,
+        `kind`, `baseline` (whether the first alternative has it too, and is another one), `counts`, `sent`,
         `delivered`, `in_flight`, `dropped` (by cause, those that occur in any row), `latency_ms` (`mean`,
         `p50`, `p90`, `p99`; None if nothing was delivered) and `ratios` to the baseline's of `delivered`,
         `dropped` (all together), `mean`, `p50`, `p90`, `p99`.
@@ -99,6 +100,7 @@ def _rows_of_flows(alternatives):
                     "flows": name,
                     "kind": FLOWS,
                     "baseline": partner is not None,
+                    "counts": entry.get("counts"),
                     **{what: entry[what] for what in ("sent", "delivered", "in_flight")},
                     "dropped": {cause: entry["dropped"][cause] for cause in causes},
                     "latency_ms": latency and {what: latency[what] for what in LATENCIES},
@@ -114,7 +116,7 @@ def _own_flows(alternative):
     names = [entry["name"] for entry in _workloads(alternative)]
     work = {*names, *(f"{name}/reports" for name in names)}
     groups = {each["name"]: each for each in summary.get("flow_groups", ()) if each["name"] not in work}
-    if len(groups) > 1 and not work:
+    if sum(each.get("counts") != BUNDLES for each in groups.values()) > 1 and not work:
         groups[None] = summary["total"]
     return groups
 

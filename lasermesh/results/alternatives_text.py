@@ -3,6 +3,7 @@
 import math
 
 from lasermesh.results.alternatives import FLOWS, LATENCIES, OUTAGES, measure_of
+from lasermesh.results.bundles import BUNDLES
 from lasermesh.results.layout import (
     LINE,
     columns,
@@ -25,6 +26,7 @@ from lasermesh.results.work_sections import (
     time_of,
     workload_sections,
 )
+from lasermesh.units import PS_PER_MS, PS_PER_S
 
 MOST_FLOWS = 6
 """Rows of flows of one alternative; of more, all are told together where that is possible."""
@@ -39,15 +41,20 @@ MEASURES = {
 def format_alternatives(result):
     """Text of what `experiments.alternatives.run_alternatives` returns."""
     workloads = _labelled(result["alternatives"])
-    flows = _labelled_flows(result["comparison"])
+    labelled = _labelled_flows(result["comparison"])
+    bundles = [row for row in labelled if row["counts"] == BUNDLES]
+    flows = [row for row in labelled if row["counts"] != BUNDLES]
     outages = [row for row in result["comparison"] if row["kind"] == OUTAGES]
     sections = [
         _heading(result),
         *workload_sections(workloads),
         _packets(flows),
-        _drops(flows),
+        _drops(flows, "Dropped packets, by cause"),
         _outages(outages),
         _flows_against_the_first(result, flows, outages),
+        _bundles(bundles),
+        _drops(bundles, "Lost bundles, by cause"),
+        _bundles_against_the_first(result, bundles),
         _against_the_first(result, workloads),
         fidelity_section(workloads),
         _captures(result["alternatives"]),
@@ -101,13 +108,32 @@ def _packets(flows):
     return columns("Flows", headers, rows) if rows else []
 
 
-def _drops(flows):
-    """Dropped packets by cause."""
+def _bundles(flows):
+    """What became of bundles, and how long those that came took."""
+    headers = [("", "made"), ("", "delivered"), ("", "lost"), ("not yet", "delivered")]
+    headers += [("delay", "mean"), *(("", what) for what in LATENCIES[1:])]
+    rows = [
+        [
+            *(row["label"], count(row["sent"]), count(row["delivered"])),
+            *(count(sum(row["dropped"].values())), count(row["in_flight"])),
+            *(duration(_delay_s(row, what)) for what in LATENCIES),
+        ]
+        for row in flows
+    ]
+    return columns("Bundles", headers, rows) if rows else []
+
+
+def _delay_s(row, what):
+    return row["latency_ms"] and row["latency_ms"][what] * (PS_PER_MS / PS_PER_S)
+
+
+def _drops(flows, title):
+    """What was lost, by cause."""
     causes = list(flows[0]["dropped"]) if flows else []
     if not causes:
         return []
     rows = [[row["label"], *(count(row["dropped"][cause]) for cause in causes)] for row in flows]
-    return columns("Dropped packets, by cause", [("", cause) for cause in causes], rows)
+    return columns(title, [("", cause) for cause in causes], rows)
 
 
 def _outages(outages):
@@ -145,6 +171,20 @@ def _flows_against_the_first(result, flows, outages):
     ]
     lines = columns(f"Against {result['alternatives'][0]['name']}", headers, rows)
     return lines + wrapped(f"{_one_run_each(result)}; latencies are those of the packets that came", "  ")
+
+
+def _bundles_against_the_first(result, flows):
+    """What the others deliver, and how long that takes, against the baseline."""
+    compared = [row for row in flows if row["baseline"]]
+    if not compared:
+        return []
+    headers = [("bundles", "delivered"), ("delay", "mean"), *(("", what) for what in LATENCIES[1:])]
+    rows = [
+        [row["label"], *(_exact(row["ratios"][what]) for what in ("delivered", *LATENCIES))]
+        for row in compared
+    ]
+    lines = columns(f"Bundles, against {result['alternatives'][0]['name']}", headers, rows)
+    return lines + wrapped(f"{_one_run_each(result)}; delays are those of the bundles that came", "  ")
 
 
 def _one_run_each(result):

@@ -75,6 +75,30 @@ FIGURES = (
 )
 """What is compared unless something else is asked for."""
 
+BUNDLE_FIGURES = (
+    Figure("bundles_delivered_share", "", ("bundles_delivered_share",), "bundles delivered, of those made"),
+    *(
+        Figure(
+            f"bundle_delay_{what}_s",
+            "s",
+            ("bundles", "total", "delay_s", what),
+            f"from a bundle's making until it has arrived, of bundles delivered, {words}",
+        )
+        for what, words in (("mean", "mean"), ("p50", "median"), ("p90", "90th percentile"), ("max", "most"))
+    ),
+    Figure("bundles_stored", "bundles", ("bundles", "total", "stored"), "bundles stored at the end"),
+    *(
+        Figure(
+            f"bundles_lost_{cause}", "bundles", ("bundles", "total", "lost", cause), f"bundles lost: {cause}"
+        )
+        for cause in ("storage", "expired")
+    ),
+    Figure(
+        "bundle_resent_bytes", "bytes", ("bundles", "total", "resent_bytes"), "sent again to carry bundles"
+    ),
+)
+"""What runs with bundles are compared by besides."""
+
 _OF_SCENES = {
     "insight_s.mean": "from the capture of a scene until it has arrived, of scenes delivered, mean",
     "insight_s.p50": "the same, median",
@@ -94,14 +118,22 @@ _OF_TRAINING = {
 }
 
 
-def work_figures(workloads):
-    """The figures by which the work of runs is compared unless something else is asked for.
+def figures_of(workloads, has_packets=True, has_bundles=False):
+    """The figures by which runs are compared unless something else is asked for.
 
     Parameters
     ----------
     workloads : dict
         Kinds by name of workload, more than one where combinations differ in it.
+    has_packets, has_bundles : bool
+        Whether anything but bundles is sent, and whether bundles are.
     """
+    of_flows = (*(FIGURES if has_packets else ()), *(BUNDLE_FIGURES if has_bundles else ()))
+    return [*of_flows, *_work_figures(workloads)]
+
+
+def _work_figures(workloads):
+    """Those of the work of runs."""
     figures = {}
     for workload, kinds in workloads.items():
         for kind in sorted(kinds):
@@ -118,7 +150,12 @@ def _quoted(name):
     return name if re.fullmatch(r"[\w-]+", name, flags=re.ASCII) else f'"{name}"'
 
 
-_BY_NAME = {figure.name: figure for figure in FIGURES}
+_BY_NAME = {figure.name: figure for figure in (*FIGURES, *BUNDLE_FIGURES)}
+_SHARES = {
+    "delivered_share": ("total", "sent"),
+    "bundles_delivered_share": ("bundles", "total", "made"),
+}
+"""Of those that are worked out: what is delivered as a share of what stands at this path."""
 
 
 def figure_of(name, path):
@@ -140,11 +177,17 @@ def value_of(figure, summary):
     summary : dict
         As `summarise` returns it.
     """
-    if figure.path == ("delivered_share",):
-        total = summary["total"]
-        return total["delivered"] / total["sent"] if total["sent"] else None
+    if figure.name in _SHARES:
+        *entry, whole = _SHARES[figure.name]
+        delivered, whole = (_at(summary, (*entry, what)) for what in ("delivered", whole))
+        return delivered / whole if whole else None
+    return _at(summary, figure.path)
+
+
+def _at(summary, path):
+    """The number that a path leads to, None if there is none."""
     found = summary
-    for step in figure.path:
+    for step in path:
         found = _below(found, step)
     return found if isinstance(found, int | float) and not isinstance(found, bool) else None
 

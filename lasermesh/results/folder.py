@@ -17,6 +17,7 @@ from pathlib import Path
 import lasermesh
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.results import tables
+from lasermesh.results.bundle_tables import BUNDLE_TABLES
 from lasermesh.results.json_text import to_json
 from lasermesh.results.statuses import ENDED
 from lasermesh.results.work_tables import WORK_TABLES
@@ -37,7 +38,10 @@ OBSERVED = {
 }
 """Tables that a run has only if it was asked for them: columns, and what makes a table of a portion."""
 
-_TABLES = ("flows", "links", "paths", "contacts", "outages", *OBSERVED, *WORK_TABLES)
+RECORDS = WORK_TABLES | BUNDLE_TABLES
+"""Tables of records, which a run has if there is something that fills them."""
+
+_TABLES = ("flows", "links", "paths", "contacts", "outages", *OBSERVED, *RECORDS)
 _FILES = (
     MANIFEST,
     _TEMPORARY_MANIFEST,
@@ -65,15 +69,15 @@ class RunFolder:
         Take `LinkIntervals`, `PathChanges`, `Contacts` and `Outages` in portions while the run goes on.
     packets, queue, next_hops : TableWriter or None
         Take `PacketEvents`, `QueueLengths` and `NextHopChanges`, where the run observes these.
-    work : dict of TableWriter
-        By name in WORK_TABLES those that the run's work fills; each takes a list of records.
+    records : dict of TableWriter
+        By name in RECORDS those that the run fills; each takes a list of records.
 
     Notes
     -----
     As a context manager it removes what it wrote if the block is left without `close`.
     """
 
-    def __init__(self, path, node_names, made_here, observed=(), work=()):
+    def __init__(self, path, node_names, made_here, observed=(), records=()):
         self.path = path
         self.capture_path = path / CAPTURE
         self.links = tables.TableWriter(path / "links.parquet", tables.LINKS, tables.link_table, node_names)
@@ -90,18 +94,17 @@ class RunFolder:
             else None
             for name in OBSERVED
         )
-        self.work = {
-            name: tables.TableWriter(path / f"{name}.parquet", *WORK_TABLES[name], node_names)
-            for name in work
+        self.records = {
+            name: tables.TableWriter(path / f"{name}.parquet", *RECORDS[name], node_names) for name in records
         }
         usual = self.links, self.paths, self.contacts, self.outages
-        written = *usual, self.packets, self.queue, self.next_hops, *self.work.values()
+        written = *usual, self.packets, self.queue, self.next_hops, *self.records.values()
         self._writers = [table for table in written if table is not None]
         self._made_here = made_here
         self._open = True
 
     @classmethod
-    def create(cls, name, node_names, output=None, force=False, parent="runs", observed=(), work=()):
+    def create(cls, name, node_names, output=None, force=False, parent="runs", observed=(), records=()):
         """Make the folder of a run.
 
         Parameters
@@ -117,8 +120,8 @@ class RunFolder:
         parent : path
         observed : iterable of str
             Tables beside the usual ones, of OBSERVED.
-        work : iterable of str
-            And of WORK_TABLES.
+        records : iterable of str
+            And of RECORDS.
 
         Raises
         ------
@@ -126,7 +129,7 @@ class RunFolder:
             If `output` holds something, or the folder cannot be made or written into.
         """
         path, made_here = make_folder(name, output, force, parent)
-        return cls(path, node_names, made_here, observed, work)
+        return cls(path, node_names, made_here, observed, records)
 
     @staticmethod
     def check(output, force=False):
@@ -140,18 +143,18 @@ class RunFolder:
     def __exit__(self, kind, error, traceback):
         self.abort()
 
-    def write_work(self, log, least=1):
-        """Write the records of work that have come.
+    def write_records(self, log, least=1):
+        """Write the records that have come to a log.
 
         Parameters
         ----------
-        log : workloads.log.Log
-            What it has of the tables in `work` is taken from it.
+        log : workloads.log.Log or bundles.log.BundleLog
+            What it has of the tables in `records` is taken from it.
         least : int
             Fewer records of a table stay there until more have come.
         """
-        for name, writer in self.work.items():
-            if len(getattr(log, name)) >= least:
+        for name, writer in self.records.items():
+            if len(getattr(log, name, ())) >= least:
                 writer.write(log.take(name))
 
     def close(self, summary, scenario, hashes=None, **more):

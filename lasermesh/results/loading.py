@@ -118,6 +118,21 @@ class Run(_Kept):
         """Table (pyarrow), one row per step of training and push of a checkpoint."""
         return self._table_if_kept("steps")
 
+    @cached_property
+    def bundles(self):
+        """Table (pyarrow), one row per bundle, as it ended; None without bundles, as the two below."""
+        return self._table_if_kept("bundles")
+
+    @cached_property
+    def bundle_hops(self):
+        """Table (pyarrow), one row per stay of a bundle at a node."""
+        return self._table_if_kept("bundle_hops")
+
+    @cached_property
+    def stores(self):
+        """Table (pyarrow), one row per change of a node's store of bundles."""
+        return self._table_if_kept("stores")
+
     def _table_if_kept(self, name):
         return self._table(name) if f"{name}.parquet" in self.manifest["files"] else None
 

@@ -5,10 +5,13 @@ import math
 import numpy as np
 
 from lasermesh.packets.causes import CAUSES, N_CAUSES
+from lasermesh.results.bundles import as_flows
 from lasermesh.results.json_text import json_ready
 from lasermesh.results.statistics import flow_statistics
 
 BUSIEST_LINKS = 10
+PACKETS = {"counts": "packets"}
+"""What most flows count."""
 
 
 class LinkTotals:
@@ -69,7 +72,18 @@ class LinkTotals:
 
 
 def summarise(
-    experiment, seed, status, simulated_s, flows, counters, node_names, links, link_count, engine, **more
+    experiment,
+    seed,
+    status,
+    simulated_s,
+    flows,
+    counters,
+    node_names,
+    links,
+    link_count,
+    engine,
+    bundles=None,
+    **more,
 ):
     """The summary of a run.
 
@@ -90,6 +104,8 @@ def summarise(
         Directed links that were up at some time.
     engine : dict
         `packet_hops`, `wall_s`, `packet_hops_per_s`, `compile_s`, `threads`.
+    bundles : dict, optional
+        What `bundle_entry` gives.
     **more
         Further entries; `format_summary` knows `handovers` and `path_changes` (and, where these do not list
         all, `handover_count` and `path_change_count`), `transfers`, `services`, `faults`, `capture`,
@@ -100,11 +116,13 @@ def summarise(
     summary : dict
         JSON-ready. Beside what every reader may rely on (`flows`, `links`, `engine`, ...) it has `total` and
         `flow_groups`, the same statistics of all flows and of flows that one entry of the experiment made.
+        Flows of bundles stand behind the others in `flows` and `flow_groups`; `counts` tells what a flow's
+        numbers are of, `packets` or `bundles`. `total` is of packets.
     """
     entries = []
     for row in range(len(flows.name)):
         ends = {"name": flows.name[row], "from": flows.from_name[row], "to": flows.to_name[row]}
-        entries.append(ends | _statistics(flows, counters, [row], simulated_s))
+        entries.append(ends | PACKETS | _statistics(flows, counters, [row], simulated_s))
     groups = {}
     for row in range(len(entries)):
         groups.setdefault(flows.group[row], []).append(row)
@@ -115,11 +133,12 @@ def summarise(
             "seed": seed,
             "status": status,
             "simulated_s": simulated_s,
-            "flows": entries,
+            "flows": entries + as_flows(bundles["flows"] if bundles else []),
             "flow_groups": [
-                {"name": name, "flows": len(rows)} | _statistics(flows, counters, rows, simulated_s)
+                {"name": name, "flows": len(rows)} | PACKETS | _statistics(flows, counters, rows, simulated_s)
                 for name, rows in groups.items()
-            ],
+            ]
+            + as_flows(bundles["flow_groups"] if bundles else []),
             "total": {"flows": len(entries)} | total,
             "drops_total": total["dropped"],
             "links": {
@@ -130,6 +149,7 @@ def summarise(
             },
             "engine": engine,
         }
+        | ({"bundles": bundles} if bundles else {})
         | {name: value for name, value in more.items() if value is not None}
     )
 

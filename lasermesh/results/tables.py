@@ -59,6 +59,7 @@ FLOWS = (
     Column("reordered", "int64", "packets", "packets overtaken by a later one (RFC 4737)"),
     Column("hops_mean", "float64", "links", "links crossed by a delivered packet, mean"),
     Column("marked", "int64", "packets", "packets delivered with a mark of congestion (ECN, RFC 3168)"),
+    Column("counts", "string", "", "what its numbers are of: packets, or bundles"),
 )
 
 LINKS = (

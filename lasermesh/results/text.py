@@ -1,5 +1,7 @@
 """The summary of a run as people read it, in lines of at most 100 characters."""
 
+from lasermesh.results.bundle_sections import bundle_sections
+from lasermesh.results.bundles import BUNDLES
 from lasermesh.results.layout import (
     INDENT,
     LINE,
@@ -37,6 +39,7 @@ def format_summary(summary):
     sections = [
         _heading(summary),
         *work_sections(summary),
+        *bundle_sections(summary),
         _traffic(summary),
         _latencies(summary),
         _drops(summary),
@@ -81,16 +84,21 @@ def _badness(flow):
     return (dropped / flow["sent"] if flow["sent"] else 0.0, (flow["latency_ms"] or {}).get("p99", 0.0))
 
 
+def _of_packets(entries):
+    """Entries of flows, or of groups of them, that count packets."""
+    return [entry for entry in entries if entry.get("counts") != BUNDLES]
+
+
 def _by_flow(summary, title, headers, cells):
     """A table with one row per flow, or per group of flows with the worst ones behind, and the total."""
-    flows = summary["flows"]
+    flows = _of_packets(summary["flows"])
     if not flows:
-        return [f"{title}: none"]
+        return [] if summary.get("bundles") else [f"{title}: none"]
     # What work sends between many pairs of nodes says little pair by pair.
     if len(flows) <= MOST_FLOWS and not summary.get("workloads"):
         shown, worst = [(label(flow), flow) for flow in flows], []
     else:
-        groups = summary["flow_groups"][:MOST_FLOWS]
+        groups = _of_packets(summary["flow_groups"])[:MOST_FLOWS]
         shown = [(f"{group['name']}, {counted(group['flows'], 'flow')}", group) for group in groups]
         worst = [] if summary.get("workloads") else sorted(flows, key=_badness, reverse=True)[:WORST]
         worst = [(label(flow), flow) for flow in worst]
@@ -133,21 +141,21 @@ def _latencies(summary):
         ]
 
     lines = _by_flow(summary, "Latency", headers, cells)
-    if summary["flows"]:
+    if lines and _of_packets(summary["flows"]):
         lines.append(f"{INDENT}p50, p90, p99: upper edges of bins less than 1 % wide; min, mean, max: exact")
     return lines
 
 
 def _drops(summary):
     """Drops by cause, each with the flow that it hit most."""
-    drops = drops_by_cause(summary)
+    drops, flows = drops_by_cause(summary), _of_packets(summary["flows"])
     if not any(number for _, number in drops):
-        return ["Drops by cause: none"]
-    sent = sum(flow["sent"] for flow in summary["flows"])
+        return ["Drops by cause: none"] if flows or not summary.get("bundles") else []
+    sent = sum(flow["sent"] for flow in flows)
     rows = []
     for cause, number in drops:
         if number:
-            hit = max(summary["flows"], key=lambda flow, cause=cause: flow["dropped"][cause])
+            hit = max(flows, key=lambda flow, cause=cause: flow["dropped"][cause])
             rows.append([cause, count(number), share(number, sent), _most_of(hit, cause)])
     headers = [("dropped", "packets"), ("dropped", "of sent"), ("most of them", "")]
     none = [cause for cause, number in drops if not number]

@@ -3,15 +3,10 @@
 One row for each record of `lasermesh.workloads.records`, in the order in which things came to their end.
 """
 
-from functools import partial
-from typing import NamedTuple
-
-from lasermesh.results.tables import Column, schema_of
+from lasermesh.results.record_tables import SINCE_START, name_of, record_table, seconds
+from lasermesh.results.tables import Column
 from lasermesh.scenario.workloads import COLLECTIVE, INFERENCE, SCENE_KINDS
-from lasermesh.units import NONE, PS_PER_S
 from lasermesh.workloads.records import PARTS
-
-SINCE_START = "since the run's start"
 
 _MEANING_OF_PARTS = {
     "wait": "time spent waiting for a route, a contact or its turn",
@@ -123,28 +118,19 @@ STEPS = (
 )
 
 
-def _seconds(time_ps):
-    """The nearest float64; a whole number of ps beyond 2**53 would be rounded twice by numpy."""
-    return None if time_ps is None else int(time_ps) / PS_PER_S
-
-
-def _name(node, names):
-    return None if node is None or node == NONE else names[node]
-
-
 def _scene_row(scene, names):
     done = scene.finished_ps is not None and scene.cause is None
     return (
         scene.workload,
         scene.item,
-        _name(scene.node, names),
-        _seconds(scene.captured_ps),
+        name_of(scene.node, names),
+        seconds(scene.captured_ps),
         scene.size_bytes,
         scene.state,
         scene.cause,
-        _seconds(scene.finished_ps),
-        _seconds(scene.finished_ps - scene.captured_ps) if done else None,
-        *(_seconds(part_ps) for part_ps in scene.spent_ps),
+        seconds(scene.finished_ps),
+        seconds(scene.finished_ps - scene.captured_ps) if done else None,
+        *(seconds(part_ps) for part_ps in scene.spent_ps),
         scene.delivered_bytes,
         scene.sent_bytes,
     )
@@ -156,12 +142,12 @@ def _stage_row(stage, names):
         stage.item,
         stage.stage,
         stage.kind,
-        _name(stage.from_node, names),
-        _name(stage.to_node, names),
+        name_of(stage.from_node, names),
+        name_of(stage.to_node, names),
         stage.reason,
         stage.changes,
-        _seconds(stage.began_ps),
-        _seconds(stage.ended_ps),
+        seconds(stage.began_ps),
+        seconds(stage.ended_ps),
         stage.size_bytes,
         stage.sent_bytes,
         stage.resent_bytes,
@@ -171,26 +157,26 @@ def _stage_row(stage, names):
 def _change_row(state, names):
     """A state of a computer, a power supply or a storage: time, its table, node, and figures as they are."""
     time_ps, table, node, *figures = state
-    return (_seconds(time_ps), table, _name(node, names), *figures)
+    return (seconds(time_ps), table, name_of(node, names), *figures)
 
 
 def _request_row(request, names):
     return (
         request.workload,
         request.item,
-        _name(request.user, names),
-        _name(request.node, names),
+        name_of(request.user, names),
+        name_of(request.node, names),
         request.reason,
-        _seconds(request.asked_ps),
+        seconds(request.asked_ps),
         request.context_tokens,
         request.output_tokens,
         request.state,
         request.cause,
-        _seconds(request.first_token_ps),
-        _seconds(request.last_token_ps),
-        _seconds(request.network_ps),
-        _seconds(request.queue_ps),
-        _seconds(request.prefill_ps),
+        seconds(request.first_token_ps),
+        seconds(request.last_token_ps),
+        seconds(request.network_ps),
+        seconds(request.queue_ps),
+        seconds(request.prefill_ps),
         request.lost_tokens,
     )
 
@@ -200,33 +186,16 @@ def _step_row(step, names):
         step.workload,
         step.kind,
         step.step,
-        _seconds(step.began_ps),
-        _seconds(step.computed_ps),
-        _seconds(step.ended_ps),
+        seconds(step.began_ps),
+        seconds(step.computed_ps),
+        seconds(step.ended_ps),
         step.sent_bytes,
         step.resent_bytes,
     )
 
 
-class WorkTable(NamedTuple):
-    """A table of records."""
-
-    columns: tuple
-    convert: object  # makes a table from records and the names of nodes
-
-
-def _rows_as_table(columns, row_of, records, node_names):
-    import pyarrow as pa
-
-    rows = [row_of(record, node_names) for record in records]
-    by_column = zip(*rows, strict=True) if rows else [()] * len(columns)
-    schema = schema_of(columns)
-    arrays = [pa.array(values, field.type) for values, field in zip(by_column, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
 WORK_TABLES = {
-    name: WorkTable(columns, partial(_rows_as_table, columns, row_of))
+    name: record_table(columns, row_of)
     for name, columns, row_of in (
         ("scenes", SCENES, _scene_row),
         ("stages", STAGES, _stage_row),

@@ -16,7 +16,7 @@ from lasermesh.results.comparison import (
     write_tables,
 )
 from lasermesh.results.comparison_text import format_comparison
-from lasermesh.results.figures import FIGURES, Figure, figure_of, value_of, work_figures
+from lasermesh.results.figures import FIGURES, Figure, figure_of, figures_of, value_of
 from lasermesh.results.layout import LINE
 from lasermesh.scenario.options import parse_option
 from lasermesh.scenario.problems import Report
@@ -109,7 +109,7 @@ def test_work_is_compared_by_the_times_of_its_kind():
         work.training_totals(),
     ]
     kinds = {entry["name"]: {entry["kind"]} for entry in entries} | {"bent": {"bent-pipe", "on-board"}}
-    figures = {figure.name: figure for figure in work_figures(kinds)}
+    figures = {figure.name: figure for figure in figures_of(kinds, has_packets=False)}
     assert {name: value_of(figure, {"workloads": entries}) for name, figure in figures.items()} == {
         "workloads.bent.insight_s.mean": work.INSIGHT_S["mean"],
         "workloads.bent.insight_s.p50": 300.0,

@@ -97,7 +97,7 @@ def test_flow_table_has_the_columns_and_values_of_the_summary(tmp_path):
         *(f"dropped_{cause}" for cause in CAUSES),
         *("bytes_sent", "bytes_delivered", "goodput_gbps"),
         *(f"latency_{what}_ms" for what in ("min", "mean", "p50", "p90", "p99", "max")),
-        *("jitter_ms", "reordered", "hops_mean", "marked"),
+        *("jitter_ms", "reordered", "hops_mean", "marked", "counts"),
     ]
     for row, (stored, told) in enumerate(zip(flows.to_pylist(), summary()["flows"], strict=True)):
         assert stored["flow"] == row

@@ -42,11 +42,11 @@ def test_every_type_of_record_has_a_table():
 @pytest.fixture
 def kept(tmp_path):
     """A finished run with one record of each type, and a scene that was lost."""
-    folder = RunFolder.create("pencil", NODES, output=tmp_path / "run", work=WORK_TABLES)
+    folder = RunFolder.create("pencil", NODES, output=tmp_path / "run", records=WORK_TABLES)
     log = work.log()
-    folder.write_work(log, least=2)
+    folder.write_records(log, least=2)
     assert (len(log.scenes), len(log.stages)) == (0, 1)  # one alone waits for more
-    folder.write_work(log)
+    folder.write_records(log)
     assert not any(getattr(log, name) for name in RECORD_TYPES)
     folder.close(summary(), SCENARIO)
     return load(tmp_path / "run")
@@ -101,7 +101,7 @@ def test_units_stand_in_the_names_and_in_the_metadata(kept):
 
 def test_a_run_without_work_has_none_of_the_tables(tmp_path):
     folder = RunFolder.create("pencil", NODES, output=tmp_path / "run")
-    folder.write_work(work.log())
+    folder.write_records(work.log())
     folder.close(summary(), SCENARIO)
     run = load(tmp_path / "run")
     assert {path.stem for path in run.path.glob("*.parquet")}.isdisjoint(WORK_TABLES)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lasermesh.errors import UserError
-from lasermesh.experiments.left_out import failures_of, skipped_of, warn_of_failures
+from lasermesh.experiments.left_out import failures_of, skipped_of
 from lasermesh.experiments.policy_of import PolicyReader
 from lasermesh.scenario import Experiment, Problem, ScenarioError, load
 from lasermesh.scenario.sources import display_name
@@ -67,7 +67,7 @@ def check(name: str, sets=()) -> CheckReport:
         "ground sites": sum(len(group.sites) for group in topology.ground),
     }
     if is_experiment:
-        counts["flows"] = len(scenario.expanded_flows)
+        counts["flows"] = len(scenario.expanded_flows) + len(scenario.bundle_flows)
         if scenario.workloads:
             counts["workloads"] = len(scenario.workloads)
         if scenario.alternatives:
@@ -91,6 +91,7 @@ def _check_satellites(topology, problems, warnings):
     Returns the ephemeris, None after a problem.
     """
     from lasermesh.orbits import build_ephemeris
+    from lasermesh.orbits.left_out import warn_of_failures
 
     try:
         ephemeris = build_ephemeris(topology)

@@ -14,7 +14,7 @@ from lasermesh.experiments.remembering import check_warm_up
 from lasermesh.experiments.worker_pool import WorkerPool, ctrl_c_stops
 from lasermesh.machine import processors
 from lasermesh.results import RunFolder, comparison, json_ready, load
-from lasermesh.results.figures import FIGURES, figure_names, figure_of, value_of, work_figures
+from lasermesh.results.figures import figure_names, figure_of, figures_of, value_of
 from lasermesh.results.folder import PROGRAM, SCHEMA, read_manifest, remove_remains, versions
 from lasermesh.results.intervals import CONFIDENCE
 from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED, WAITING, status_of
@@ -24,7 +24,7 @@ from lasermesh.scenario.problems import Report, did_you_mean
 _SECTIONS = (
     *("total", "flows", "flow_groups", "drops_total", "links", "engine", "transfers", "services", "faults"),
     *("routing", "memory", "simulated_s", "path_change_count", "handover_count"),
-    *("workloads", "compute", "power", "storage"),
+    *("workloads", "compute", "power", "storage", "bundles"),
 )
 """Entries of a summary in which there are numbers."""
 
@@ -83,7 +83,7 @@ def compare(
         Each `PATH=VALUE`: every combination is compared with the one that has these values and is otherwise
         the same. Empty: all with the one of the first values.
     metrics : iterable of str
-        Names in `FIGURES`, or paths in `summary.json`; empty: FIGURES and `work_figures`.
+        Names in `FIGURES` or `BUNDLE_FIGURES`, or paths in `summary.json`; empty: `figures_of`.
     warm_up_s : float, optional
         As for `run`.
     on_progress : function of Progress, optional
@@ -199,7 +199,7 @@ class Comparison:
         self.path = path
         self.grid = grid
         self.points = points
-        self.figures = figures or [*FIGURES, *work_figures(grid.workloads)]
+        self.figures = figures or figures_of(grid.workloads, grid.has_packets, grid.has_bundles)
         self._fixed = figures is not None
         self._records = {each["folder"]: each for each in (kept or {}).get("earlier", [])}
         self._records |= {each["folder"]: each for each in (kept or {}).get("points", [])}

@@ -18,7 +18,8 @@ class ContactLog:
 
     def note(self, changes, writer):
         """Follow the changes of a step (`LinkChanges`), and write the contacts that they end."""
-        _write(self._open.note(changes.link, changes.t_s, changes.rate_bps), writer)
+        if len(changes.link):
+            _write(self._open.note(changes.link, changes.t_s, changes.rate_bps), writer)
 
     def close(self, end_s, writer):
         """Write the contacts that the end of the run cuts."""

@@ -7,21 +7,17 @@ import numpy as np
 
 from lasermesh.contacts import contact_plan
 from lasermesh.contacts.plan_files import WRITERS, nodes_of
-from lasermesh.contacts.plan_splitting import split_owlt
+from lasermesh.contacts.plan_splitting import follow_positions, split_owlt
 from lasermesh.errors import UserError
 from lasermesh.experiments.instants import utc_of
-from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.paths import check_instant
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
-from lasermesh.units import SPEED_OF_LIGHT_M_PER_S
+from lasermesh.orbits.left_out import warn_of_failures
 
 DEFAULT_DURATION_S = 3600.0
 LEAST_SPLIT_MS = 1e-3
 MOST_SPLIT_MS = 1e9
-
-# A light time that a plan file gives differs by more from that of the positions.
-_SAME_LIGHT_TIME_S = 1e-8
 
 WITH_FRACTIONS = ("ion", "asabr")
 """Formats whose numbers are whole unless fractions are asked for."""
@@ -100,9 +96,7 @@ def find_contacts(
 def _split(plan, links, most_s):
     """The plan cut where light times move; contacts with light times from a plan file stay whole."""
     range_at = links.skies.ranges_between
-    middle_s = 0.5 * (plan.start_s + plan.stop_s)
-    own_s = range_at(plan.from_node, plan.to_node, middle_s) / SPEED_OF_LIGHT_M_PER_S
-    moves = np.abs(own_s - plan.owlt_s) < _SAME_LIGHT_TIME_S
+    moves = follow_positions(plan, range_at)
     parts = split_owlt(plan.take(moves), most_s, range_at), plan.take(~moves)
     return type(plan)(*map(np.concatenate, zip(*parts, strict=True))).sorted()
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from lasermesh.errors import UserError
 from lasermesh.experiments.instants import sunlight_at, utc_of
-from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.paths import check_instant, row_of
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.route_explaining import route_between
 from lasermesh.orbits import build_ephemeris, geodetic_from_ecef, look_angles
+from lasermesh.orbits.left_out import warn_of_failures
 from lasermesh.routing import Policy
 from lasermesh.scenario.problems import shown
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S, SPEED_OF_LIGHT_M_PER_S

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from lasermesh.errors import UserError
-from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.paths import row_of, sample_times
 from lasermesh.experiments.remembering import link_engine
 from lasermesh.experiments.snapshots import SnapshotMaker
 from lasermesh.orbits import build_ephemeris
+from lasermesh.orbits.left_out import warn_of_failures
 from lasermesh.results import NextHopChanges
 from lasermesh.routing import Policy, TableChanges, compute_table, table_changes
 from lasermesh.routing.policies import as_policy

@@ -6,10 +6,10 @@ import numpy as np
 
 from lasermesh.contacts import GSL
 from lasermesh.experiments.instants import sunlight_at, utc_of
-from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.paths import check_instant
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
+from lasermesh.orbits.left_out import warn_of_failures
 
 
 def graph(topology, at_s: float = 0.0, warn=lambda message: None, warm_up_s: float | None = None) -> dict:

@@ -12,6 +12,7 @@ from lasermesh.units import NONE, PS_PER_S
 BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
 BYTES_PER_LINK = 900  # a row, in an array that doubles when it grows
 BYTES_PER_FLOW = 12_000  # counters, and the pages of its latency histogram that are touched
+BYTES_PER_DIRECT_FLOW = 1_000  # counters; it has no histogram
 BYTES_PER_SEGMENT = 64  # of the window of a bulk transfer: how it stands at both ends
 BYTES_PER_TRACE_PACKET = 72  # its time, size and weight: as read, among the flows and in the engine
 BYTES_PER_PLACE = 48  # of a server, or of a request that waits for one: when it starts, and its reply
@@ -132,7 +133,7 @@ def _windows(flows):
 
 def estimate_bytes(n_nodes, n_links, flows, in_flight):
     """Memory of a run in bytes: packets, two forwarding tables, links, flows and what these remember."""
-    tables = 2 * 4 * n_nodes * len(np.unique(flows.destination))
+    tables = 2 * 4 * n_nodes * len(np.unique(flows.destination[: flows.n_routed]))
     segments = _windows(flows)[flows.kind == BULK].sum()
     of_traces = np.diff(flows.size_first)[flows.kind == SCRIPT].sum()
     places = (flows.pools.servers + flows.pools.queue_requests + 1).sum()
@@ -140,7 +141,8 @@ def estimate_bytes(n_nodes, n_links, flows, in_flight):
         in_flight * BYTES_PER_PACKET
         + tables
         + n_links * BYTES_PER_LINK
-        + flows.n_flows * BYTES_PER_FLOW
+        + flows.n_routed * BYTES_PER_FLOW
+        + (flows.n_flows - flows.n_routed) * BYTES_PER_DIRECT_FLOW
         + segments * BYTES_PER_SEGMENT
         + of_traces * BYTES_PER_TRACE_PACKET
         + places * BYTES_PER_PLACE

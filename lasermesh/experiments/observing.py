@@ -79,6 +79,8 @@ class LinkLog:
     def _write(self, t_s, writer):
         """Write what links did since this was last done, and begin anew."""
         links = np.unique(np.concatenate(self._touched))
+        if not len(links):  # as in most steps where little is sent, for which all this takes long
+            return
         table, sums = self._links.links, self._sums[links]
         intervals = LinkIntervals(
             t_s=np.full(len(links), t_s),

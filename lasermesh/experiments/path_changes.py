@@ -9,11 +9,11 @@ import numpy as np
 from lasermesh.contacts import LinkGraph
 from lasermesh.errors import UserError
 from lasermesh.experiments.churn import Stay, churn_of
-from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.path_finding import PathFinder
 from lasermesh.experiments.paths import rows_of_pairs, sample_times
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
+from lasermesh.orbits.left_out import warn_of_failures
 from lasermesh.routing import Policy, transit_of
 
 RESOLUTION_S = 1e-4

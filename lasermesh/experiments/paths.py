@@ -7,10 +7,10 @@ import numpy as np
 
 from lasermesh.errors import UserError
 from lasermesh.experiments.churn import churn_of, stays_of
-from lasermesh.experiments.left_out import warn_of_failures
 from lasermesh.experiments.path_finding import PathFinder
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.orbits import build_ephemeris
+from lasermesh.orbits.left_out import warn_of_failures
 from lasermesh.routing import Policy
 from lasermesh.scenario import Pair, ScenarioError
 from lasermesh.scenario.problems import Report, did_you_mean, shown

@@ -48,6 +48,8 @@ class Grid(NamedTuple):
     fingerprints: list[str]  # of each combination: what the result depends on besides the seed
     name: str  # of the experiment
     workloads: dict = MappingProxyType({})  # kinds that there are of each name, over all combinations
+    has_packets: bool = True  # whether anything but bundles is sent in any of them
+    has_bundles: bool = False  # and whether bundles are
 
     def values(self, row):
         """Value of every varied key in a combination."""
@@ -203,9 +205,7 @@ def make_grid(
             f"too many; one comparison may have {MOST_POINTS:,}"
         )
     grid = Grid(tuple(axes), list(product(*(range(len(axis.texts)) for axis in axes))), [], [], "")
-    experiment, fingerprints, workloads = _check_all(
-        name, grid, sets, on_checked, warn, warm_up_s, alternative
-    )
+    experiment, fingerprints, sent = _check_all(name, grid, sets, on_checked, warn, warm_up_s, alternative)
     rows = {}
     for row, fingerprint in enumerate(fingerprints):
         if (first := rows.setdefault(fingerprint, row)) < row:
@@ -215,7 +215,10 @@ def make_grid(
         seeds = [experiment.seed + number for number in range(seeds or 1)]
         _check_seeds(seeds)
     return grid._replace(
-        seeds=list(seeds), fingerprints=fingerprints, name=experiment.name, workloads=workloads
+        seeds=list(seeds),
+        fingerprints=fingerprints,
+        name=experiment.name,
+        **sent,
     )
 
 
@@ -244,11 +247,12 @@ def _check_seeds(seeds):
 
 
 def _check_all(name, grid, sets, on_checked, warn, warm_up_s, alternative):
-    """Load every combination: the first experiment, all fingerprints and all kinds of workloads by name.
+    """Load every combination: the first experiment, all fingerprints, and what `Grid` tells of what is sent.
 
     ScenarioError if any is wrong.
     """
-    found, fingerprints, workloads, first, title = {}, [], {}, None, str(name)
+    found, fingerprints, first, title = {}, [], None, str(name)
+    sent = {"workloads": {}, "has_packets": False, "has_bundles": False}
     varied = {f"--set {text}": axis.path for axis in grid.axes for text in axis.texts}
     for row in range(len(grid.combinations)):
         options = [*sets, *grid.texts(row)]
@@ -258,7 +262,9 @@ def _check_all(name, grid, sets, on_checked, warn, warm_up_s, alternative):
             first = first or experiment
             fingerprints.append(_fingerprint(experiment, policy, warm_up_s))
             for work in experiment.workloads:
-                workloads.setdefault(work.name, set()).add(work.kind)
+                sent["workloads"].setdefault(work.name, set()).add(work.kind)
+            sent["has_packets"] |= bool(experiment.expanded_flows or experiment.workloads)
+            sent["has_bundles"] |= bool(experiment.bundle_flows)
             for warning in experiment.warnings:
                 warn(warning)
         except ScenarioError as error:
@@ -270,7 +276,7 @@ def _check_all(name, grid, sets, on_checked, warn, warm_up_s, alternative):
             on_checked(row + 1, len(grid.combinations))
     if found:
         raise ScenarioError(title, [_joined(problems, varied, grid) for problems in found.values()])
-    return first, fingerprints, workloads
+    return first, fingerprints, sent
 
 
 def _joined(problems, varied, grid):

@@ -1,8 +1,5 @@
 """One run of one experiment: steps, tables, packets, and the folder that is left."""
 
-import contextlib
-import signal
-import threading
 import time
 from datetime import timedelta
 from functools import partial
@@ -13,7 +10,9 @@ import numpy as np
 from lasermesh.contacts.intervals import light_times_s
 from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import memory
-from lasermesh.experiments.applications import application_entries, flow_list
+from lasermesh.experiments.applications import application_entries, counters_of, flow_list
+from lasermesh.experiments.bundling import Bundling, foresee, most_under_way, too_large
+from lasermesh.experiments.bundling import warm_up as warm_up_routers
 from lasermesh.experiments.compiling import EngineCompilation
 from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.fault_overlay import Faults
@@ -30,22 +29,26 @@ from lasermesh.experiments.paths_taken import PathLog
 from lasermesh.experiments.queueing import Queues, processing_ps
 from lasermesh.experiments.remembering import link_engine, memory_of
 from lasermesh.experiments.snapshots import SnapshotMaker
-from lasermesh.experiments.tapping import Tapping
+from lasermesh.experiments.stopping import Stopping
+from lasermesh.experiments.tapping import tapping_of
+from lasermesh.experiments.turns import Turns, engine_options
 from lasermesh.experiments.updating import Surroundings, updating_of
-from lasermesh.experiments.working import Working, channels_of, engine_options
+from lasermesh.experiments.working import Working, channels_of
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
 from lasermesh.results import FlowCounters, RunFolder, summarise
+from lasermesh.results.bundle_tables import bundle_tables_of
 from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED
 from lasermesh.results.work import work_entries
 from lasermesh.results.work_tables import work_tables_of
 from lasermesh.routing import compute_table, follow_flows, load_policy, options_of, transit_of
-from lasermesh.scenario.experiment import INSTANT, MAKE_FIRST, PREDICTED, TRAIN
+from lasermesh.scenario.experiment import INSTANT, MAKE_FIRST, PREDICTED
 from lasermesh.scenario.queues import QueuesOfLinks
 from lasermesh.traffic.flows import flows_of_experiment
 from lasermesh.units import PS_PER_S, ps_from_s
+from lasermesh.workloads.agenda import Agenda
 
 SLICE_S = 0.1
 """Wall time between two looks at the clock, the progress and Ctrl-C."""
@@ -68,7 +71,7 @@ class Progress(NamedTuple):
     duration_s: float
     wall_s: float
     packet_hops: int
-    may_end_early: bool = False  # when all work is done
+    may_end_early: bool = False  # when all work is done, and all bundles are
 
 
 class FinishedRun(NamedTuple):
@@ -95,14 +98,17 @@ class Simulation:
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
-        self._stop_asked = self._closing = self._in_policy = False
+        self._stopping = Stopping()
         topology = experiment.topology
         channels = channels_of(experiment)
-        self.flows = flows_of_experiment(experiment, channels.pairs)
-        self._own_flows = self.flows.first(len(experiment.expanded_flows))  # without those of work
         folder = experiment.file.parent if experiment.file else None
         self._policy = policy or load_policy(experiment.routing.policy, folder)
         self._ephemeris = build_ephemeris(topology)
+        processing = processing_ps(experiment.packets, self._ephemeris.is_ground)
+        self._foreseen = foresee(experiment, processing, warm_up_s)
+        self.flows = flows_of_experiment(experiment, channels.pairs, self._foreseen.pairs)
+        self._routed_flows = self.flows.first(self.flows.n_routed)  # which need tables
+        self._own_flows = self.flows.first(len(experiment.expanded_flows))  # without those of work
         self._warm_up_s = warm_up_s
         self._links = link_engine(topology, self._ephemeris, warm_up_s, warn)
         if experiment.routing.update == PREDICTED:
@@ -112,19 +118,15 @@ class Simulation:
         snapshots = SnapshotMaker(
             topology,
             self._ephemeris,
-            self.flows.source,
-            self.flows.destination,
+            self._routed_flows.source,
+            self._routed_flows.destination,
             options_of(self._policy, experiment.routing.options),
             experiment.seed,
             folder,
         )
-        self._capture = None if capture is None else Tapping(capture, self._names, self.flows)
-        makes_trains = (self.flows.train > 1).any() or (channels.pairs and experiment.fidelity == TRAIN)
-        if capture is not None and makes_trains:
-            warn('the capture shows of a train its first packet only; fidelity = "packet" would show all')
+        self._capture = tapping_of(capture, experiment, self._names, self.flows, warn)
         self._end_ps = ps_from_s(experiment.duration_s)
         available = memory.available_bytes()
-        processing = processing_ps(experiment.packets, self._ephemeris.is_ground)
         self.engine = PacketEngine(
             len(self._names),
             self.flows,
@@ -141,7 +143,7 @@ class Simulation:
             **engine_options(experiment, LONGEST_WINDOW_PS),
         )
         is_end = np.zeros(len(self._names), bool)
-        is_end[self.flows.source] = is_end[self.flows.destination] = True
+        is_end[self._routed_flows.source] = is_end[self._routed_flows.destination] = True
         faults = faults_of(experiment)
         self._faults = Faults(faults, experiment.seed, len(self._names)) if faults else None
         queues = Queues(QueuesOfLinks(experiment), experiment.packets.scale)
@@ -155,10 +157,20 @@ class Simulation:
         self._next_hops = (
             NextHopLog(self._links, experiment.start_s) if experiment.observe.next_hops else None
         )
-        self.working = None
+        self.working = self.bundling = None
+        agenda = Agenda()
+        about = self.engine, self._feed, self._links
         if experiment.workloads:
-            about = self.engine, self._feed, self._links, self._ephemeris, processing
-            self.working = Working(experiment, channels, *about)
+            self.working = Working(experiment, channels, *about, self._ephemeris, processing, agenda)
+        if experiment.bundle_flows:
+            is_described = self._capture is not None
+            self.bundling = Bundling(experiment, self._foreseen, *about, agenda, is_described)
+            for sentence in too_large(self._foreseen, experiment):
+                warn(sentence)
+            if is_described:
+                self._capture.segments.work = self.bundling.work
+        self._acting = [part for part in (self.working, self.bundling) if part is not None]
+        self._turns = Turns(self.engine, agenda, self._acting) if self._acting else None
         self._updating = updating_of(
             Surroundings(
                 experiment,
@@ -177,11 +189,14 @@ class Simulation:
                 self.working.learn_routes if self.working else lambda time_ps, routes: None,
             )
         )
-        self._may_be_quiet = (
-            self._may_end_early
-            and experiment.routing.update == INSTANT
-            and self._policy.name in POLICIES_OF_THE_SNAPSHOT
-            and not experiment.observe.next_hops
+        self._need_tables = self._routed_flows.n_flows > 0
+        self._may_be_quiet = self._may_end_early and (
+            not self._need_tables
+            or (
+                experiment.routing.update == INSTANT
+                and self._policy.name in POLICIES_OF_THE_SNAPSHOT
+                and not experiment.observe.next_hops
+            )
         )
         self._is_quiet = False  # nothing is sent in the step that is going on, so it needs no tables
         self._new_paths = []  # of tables that were just made, not yet written
@@ -203,15 +218,15 @@ class Simulation:
         self._began = time.perf_counter()
         self._compile_s = self._began - began
         observed = [*self._observation.tables, *(["next_hops"] if self._next_hops is not None else [])]
-        work = work_tables_of(experiment)
+        records = [*work_tables_of(experiment), *bundle_tables_of(experiment)]
         with RunFolder.create(
-            experiment.name, self._names, output, force, observed=observed, work=work
+            experiment.name, self._names, output, force, observed=observed, records=records
         ) as folder:
             if self._capture is not None:
                 start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
                 comment = f"experiment {experiment.name}, seed {experiment.seed}"
                 self._capture.open(folder.capture_path, start, comment)
-            with self._ctrl_c_noted():
+            with self._stopping.noted():
                 status = FAILED
                 try:
                     if failure is None:
@@ -232,26 +247,36 @@ class Simulation:
             raise RunFailed(f"{failure} (what came of it until then: {folder.path})") from failure
         return FinishedRun(summary, folder.path)
 
+    def _changes_of_paths(self):
+        return {
+            "path_changes": self._paths.path_changes,
+            "handovers": self._paths.handovers,
+            "path_change_count": self._paths.n_path_changes,
+            "handover_count": self._paths.n_handovers,
+        }
+
     @property
     def _is_over(self):
         """Whether the run has come to its end, or nothing will happen before it any more."""
-        is_done = self._may_end_early and self.working.is_done
+        is_done = self._may_end_early and self._turns.is_done
         return is_done or self.engine.clock_ps >= self._end_ps
 
     @property
     def _may_end_early(self):
-        """Whether nothing but work sends: then the run ends once all of it is done."""
-        return self.working is not None and self._own_flows.n_flows == 0
+        """Whether nothing but work and bundles sends: then the run ends once all of that is done."""
+        return self._turns is not None and self._own_flows.n_flows == 0
 
     def _warm_up(self):
         """Have all kernels compiled or loaded before the clock runs."""
         graph = self._links.graph_at(self.experiment.start_s)
         self._links.ranges_at(graph.link[:1], self.experiment.start_s)
-        node = np.zeros(1, np.int32)
-        snapshot = SnapshotMaker(self.experiment.topology, self._ephemeris, node, node + 1).of(graph)
-        follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
+        if self._need_tables:
+            node = np.zeros(1, np.int32)
+            snapshot = SnapshotMaker(self.experiment.topology, self._ephemeris, node, node + 1).of(graph)
+            follow_flows(snapshot, compute_table("shortest-delay", snapshot)[0])
         if self._own_flows.n_flows > 0 or self.experiment.routing.update != INSTANT:
             warm_up_outages()
+        warm_up_routers(self._foreseen, self.experiment)
         self._compilation.wait()
         warm_up()
 
@@ -263,8 +288,8 @@ class Simulation:
         index = 0
         while True:
             self._feed.hand_over()
-            if self.working is not None:
-                self.working.begin_step()
+            if self._turns is not None:
+                self._turns.begin_step()
             if self._own_flows.n_flows > 0 or self._next_hops is not None:
                 forwarding = self.engine.forwarding()
                 self._outages.begin_step(forwarding)
@@ -282,7 +307,7 @@ class Simulation:
             next_ps = ps_from_s(index * step_s)
             self._advance(min(next_ps, self._end_ps), folder)
             self._end_step(folder)
-            if self._is_over or self._stop_asked:
+            if self._is_over or self._stopping.is_asked:
                 return
             self._begin_step(index)
 
@@ -297,9 +322,10 @@ class Simulation:
         is_due = index % steps == 0
         if is_due and index > 0:
             self._link_log.end_routing_interval(start_s, steps * step_s)
-        self._is_quiet = self._may_be_quiet and steps == 1 and self.working.is_quiet_until(end_ps)
+        self._is_quiet = self._may_be_quiet and steps == 1 and self._turns.is_quiet_until(end_ps)
         is_due = is_due and not self._is_quiet
-        self._new_paths = self._updating.begin_step(start_s, start_ps, end_ps, is_due)
+        if self._need_tables:
+            self._new_paths = self._updating.begin_step(start_s, start_ps, end_ps, is_due)
         if index == 0:
             self._refuse_too_much(self._updating.first_routes)
         self._step_s = start_s
@@ -314,8 +340,8 @@ class Simulation:
         self._contacts.note(self._feed.changes_before(self.engine.clock_ps), folder.contacts)
         self._outages.end_step(self.engine.clock_ps, folder.outages)
         self._paths.end_step(*self._lost())
-        if self.working is not None:
-            folder.write_work(self.working.log, RECORDS_AT_ONCE)
+        for part in self._acting:
+            folder.write_records(part.log, RECORDS_AT_ONCE)
         self._step_s = None
 
     def _drain_links(self):
@@ -331,11 +357,8 @@ class Simulation:
 
     def _ask(self, snapshot):
         """The policy's table for a snapshot, and its report; Ctrl-C leaves the policy at once."""
-        self._in_policy = True
-        try:
+        with self._stopping.leaving_at_once():
             return compute_table(self._policy, snapshot, self.experiment.routing.time_limit_s)
-        finally:
-            self._in_policy = False
 
     def _load_of(self, links):
         """Share of the last routing interval for which links (ids) were sending, None before the first.
@@ -352,7 +375,9 @@ class Simulation:
     def _refuse_too_much(self, routes):
         """Estimate what the run needs; UserError if that is more than there is."""
         rates, waiting = self._feed.rate_bps, self._feed.most_waiting()
-        in_flight = memory.packets_in_flight(self.flows, routes, rates, waiting, self._end_ps)
+        in_flight = most_under_way(self._foreseen, self.experiment)
+        if routes is not None:
+            in_flight += memory.packets_in_flight(self._routed_flows, routes, rates, waiting, self._end_ps)
         memory.refuse_what_cannot_fit(
             memory.estimate_bytes(len(self._names), len(rates), self.flows, in_flight)
         )
@@ -361,12 +386,12 @@ class Simulation:
         """Run the engine to an instant, in slices of about SLICE_S, or until Ctrl-C."""
         done = False
         # A window that waits for its taps is finished first, or counters would not fit the clock.
-        while not done and (self.engine.unfinished or not self._stop_asked):
+        while not done and (self.engine.unfinished or not self._stopping.is_asked):
             before = time.perf_counter()
             windows = self.engine.windows
             halt_ps = min(until_ps, self._feed.next_limits_ps, self._link_log.next_ps)
-            if self.working is not None:
-                done = self.working.advance(halt_ps, self._windows_per_slice, SLICE_S)
+            if self._turns is not None:
+                done = self._turns.advance(halt_ps, self._windows_per_slice, SLICE_S)
             else:
                 done = self.engine.advance(halt_ps, self._windows_per_slice)
             if done and self._link_log.next_ps == halt_ps:
@@ -404,7 +429,7 @@ class Simulation:
 
     def _close(self, folder, status):
         """Write what remains of the folder; the summary."""
-        self._closing = True
+        self._stopping.keep()
         experiment, engine = self.experiment, self.engine
         if self._step_s is not None:  # a run that failed in the midst of a step
             self._end_step(folder)
@@ -415,10 +440,14 @@ class Simulation:
         self._outages.close(engine.clock_ps, folder.outages)
         flows = flow_list(experiment)
         counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
+        if self._turns is not None:
+            self._turns.close()
+        for part in self._acting:
+            folder.write_records(part.log)
         if self.working is not None:
-            self.working.close()
-            folder.write_work(self.working.log)
             flows, counters = self.working.used_flows(flows, counters)
+        else:
+            counters = counters_of(counters, range(self._own_flows.n_flows))
         for sentence in (
             *self._feed.complaints(experiment.topology.step_s),
             *missing_links(experiment, self._links.links, self._names),
@@ -427,12 +456,10 @@ class Simulation:
         wall_s = self._wall_s
         hops = engine.packet_hops
         more = {
-            "path_changes": self._paths.path_changes,
-            "handovers": self._paths.handovers,
-            "path_change_count": self._paths.n_path_changes,
-            "handover_count": self._paths.n_handovers,
+            **(self._changes_of_paths() if self._routed_flows.n_flows > 0 else {}),
             **application_entries(self._own_flows, experiment, counters, engine, self._names),
             **({} if self.working is None else work_entries(self.working.work.totals(), experiment)),
+            "bundles": self.bundling and self.bundling.entry(),
             "routing": self._updating.summary()
             | self._outages.summary(counters.dropped[: self._own_flows.n_flows]),
             "faults": None if self._faults is None else self._faults.summary(engine.clock_ps),
@@ -477,27 +504,3 @@ class Simulation:
             },
         )
         return summary
-
-    @contextlib.contextmanager
-    def _ctrl_c_noted(self):
-        """Have Ctrl-C end the run at the next slice, a second one at once; while it is kept, none does.
-
-        A policy at work, which may never return, is left at once.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.getsignal(signal.SIGINT)
-
-        def note(number, frame):
-            if self._stop_asked and not self._closing:
-                raise KeyboardInterrupt
-            self._stop_asked = True
-            if self._in_policy:
-                raise Interrupted
-
-        signal.signal(signal.SIGINT, note)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)

@@ -5,7 +5,41 @@ import numpy as np
 from lasermesh.capture import CaptureSelection, CaptureWriter, FlowEnds, Ports, TapRecords
 from lasermesh.capture.writer import IN, OUT
 from lasermesh.packets import state
+from lasermesh.scenario.experiment import TRAIN
 from lasermesh.units import NONE
+
+
+def tapping_of(spec, experiment, names, flows, warn):
+    """The capture of a run, None where none is asked for (`spec` None); `warn` is told what it leaves out."""
+    if spec is None:
+        return None
+    are_written = (flows.watched > 0).any() and experiment.fidelity == TRAIN
+    if are_written or (flows.train > 1).any():
+        warn('the capture shows of a train its first packet only; fidelity = "packet" would show all')
+    segments = CarriedSegments(experiment.bundle_flows, flows.n_routed) if experiment.bundle_flows else None
+    return Tapping(spec, names, flows, segments, experiment.topology.ipn_numbers)
+
+
+class CarriedSegments:
+    """What the packets of direct flows carry (`capture.bundles.SegmentSource`).
+
+    Attributes
+    ----------
+    work : BundleWork
+        Who knows it; to be set before the first packet is captured.
+    """
+
+    def __init__(self, bundle_flows, first_flow):
+        self.first_flow = first_flow
+        self.ends = FlowEnds(
+            np.array([flow.from_row for flow in bundle_flows], np.int64),
+            np.array([flow.to_row for flow in bundle_flows], np.int64),
+        )
+        self.work = None
+
+    def describe(self, flow, sequence):
+        """What packets carry: `bundles.records.Segments`."""
+        return self.work.describe(flow - self.first_flow, sequence)
 
 
 class Tapping:
@@ -17,6 +51,14 @@ class Tapping:
     names : sequence of str
         Of the nodes, by row.
     flows : traffic.Flows
+    segments : SegmentSource, optional
+        Who knows of the packets that carry bundles.
+    ipn_numbers : sequence of int, optional
+        Of the nodes, by row; needed with segments.
+
+    Attributes
+    ----------
+    segments : SegmentSource or None
 
     Raises
     ------
@@ -24,8 +66,13 @@ class Tapping:
         If the spec names no node.
     """
 
-    def __init__(self, spec, names, flows):
-        self._selection = CaptureSelection(spec, names, flows.source, flows.destination)
+    def __init__(self, spec, names, flows, segments=None, ipn_numbers=None):
+        source, destination = flows.source, flows.destination
+        if segments is not None:  # bundles have their ends where they are made and go to, not at each hop
+            source = np.append(source[: segments.first_flow], segments.ends.from_row)
+            destination = np.append(destination[: segments.first_flow], segments.ends.to_row)
+        self._selection = CaptureSelection(spec, names, source, destination)
+        self.segments, self._ipn_numbers = segments, ipn_numbers
         self._names = names
         self._flows = flows
         self._ports = Ports(names)
@@ -36,7 +83,16 @@ class Tapping:
         """Begin the file; `start_utc` is the instant of the run's start."""
         ends = FlowEnds(self._flows.source, self._flows.destination)
         ports = self._ports.interfaces
-        self._writer = CaptureWriter(path, ports, ends, start_utc, names=self._names, comment=comment)
+        self._writer = CaptureWriter(
+            path,
+            ports,
+            ends,
+            start_utc,
+            names=self._names,
+            comment=comment,
+            segments=self.segments,
+            ipn_numbers=self._ipn_numbers,
+        )
 
     def watch(self, link_from, link_to, kind, rate_bps):
         """Which ends of new links the engine has to tap: int64 (n,) of state.TAP_OUT and TAP_IN."""

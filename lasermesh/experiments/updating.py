@@ -154,7 +154,8 @@ class Updating:
         policy = f'routing policy "{around.policy.name}"'
         if len(report.looping_flows):
             around.warn(f"{policy} leads {len(report.looping_flows)} flows in a circle")
-        too_long = np.flatnonzero(np.diff(routes.first) - 1 > around.engine.flows.hop_limit)
+        limit = around.engine.flows.hop_limit[: around.engine.flows.n_routed]
+        too_long = np.flatnonzero(np.diff(routes.first) - 1 > limit)
         if len(too_long):
             hops = int(np.diff(routes.first)[too_long].max()) - 1
             remedy = f"; packets.hop_limit = {hops} would do" if hops <= MOST_HOPS else ""

@@ -1,15 +1,16 @@
 """Work at the nodes of a run: what it sends goes by the packet engine, what arrives comes back to it."""
 
-import time
 from functools import partial
 
 import numpy as np
 
+from lasermesh.experiments.applications import counters_of
 from lasermesh.experiments.mesh_known import KnownMesh
 from lasermesh.experiments.own_contacts import OwnContacts
+from lasermesh.experiments.turns import EnginePort
 from lasermesh.orbits import sunlight
 from lasermesh.orbits.satellites import orbit_period_s
-from lasermesh.results import FlowCounters, FlowList
+from lasermesh.results import FlowList
 from lasermesh.scenario.experiment import TRAIN
 from lasermesh.units import NONE, PS_PER_S, bps_from_gbps, ps_from_s
 from lasermesh.workloads.agenda import Agenda
@@ -23,35 +24,6 @@ from lasermesh.workloads.work import Work, pairs_of
 def channels_of(experiment):
     """All flows that the work of an experiment may need: Channels."""
     return Channels.of(pairs_of(experiment))
-
-
-def engine_options(experiment, longest_window_ps):
-    """What the packet engine has to know of work: it may not run further ahead than nodes take to act."""
-    if not experiment.workloads:
-        return {"longest_window_ps": longest_window_ps}
-    return {
-        "longest_window_ps": min(longest_window_ps, ps_from_s(experiment.transfers.handling_s)),
-        "trains": experiment.fidelity == TRAIN,
-    }
-
-
-class EnginePort:
-    """The packet engine, whose flows from a row on are channels."""
-
-    def __init__(self, engine, first_row):
-        self._engine, self._first_row = engine, first_row
-
-    def set_script(self, channel, time_ps, size_bytes, packets, tail_ps):
-        """Send these and none of the entries that have not been sent."""
-        self._engine.set_script(self._first_row + channel, time_ps, size_bytes, packets, tail_ps)
-
-    def set_stop(self, channel, sequence):
-        """Have the run stop where packets from this one on end."""
-        self._engine.set_stop(self._first_row + channel, sequence)
-
-    def packets_sent(self):
-        """Packets of all channels that have entered the mesh so far."""
-        return int(self._engine.sent_packets_of(slice(self._first_row, None)).sum())
 
 
 class RunNetwork(Transport):
@@ -117,7 +89,7 @@ class RunNetwork(Transport):
 
 
 class Working:
-    """The work of a run, and the loop in which it and the packet engine take turns.
+    """The work of a run.
 
     Parameters
     ----------
@@ -129,20 +101,24 @@ class Working:
     links : LinkEngine or StepsAhead
     ephemeris : Ephemeris
     processing_ps : int64 array, shape (n_nodes,)
+    agenda : Agenda
 
     Attributes
     ----------
+    rows : range
+        Of the flows that are channels.
     log : Log
     work : Work
     network : RunNetwork
     """
 
-    def __init__(self, experiment, channels, engine, feed, links, ephemeris, processing_ps):
+    def __init__(self, experiment, channels, engine, feed, links, ephemeris, processing_ps, agenda):
         self.log = Log()
         self._experiment = experiment
-        self._first_row = len(experiment.expanded_flows)
+        first_row = len(experiment.expanded_flows)
+        self.rows = range(first_row, first_row + len(channels.pairs))
         self._engine, self._feed, self._links = engine, feed, links
-        self._agenda = agenda = Agenda()
+        self._agenda = agenda
         self._new_routes = []  # (ps, Routes) of tables that come into force
         self._terminals = {}  # of the holdings of the step, how many each node has in use
         self._has_begun = False
@@ -152,14 +128,14 @@ class Working:
             row for rule in topology.links for group in rule.clients for row in topology.group_rows(group)
         }
         hop_limit = experiment.packets.hop_limit
-        self._mesh = KnownMesh(self._first_row, senders, clients, processing_ps, hop_limit, feed, agenda)
+        self._mesh = KnownMesh(first_row, senders, clients, processing_ps, hop_limit, feed, agenda)
         if experiment.power:
             links.follow_terminals = True
         between = {(source, destination) for _, source, destination in channels.forward}
         contacts = OwnContacts(
             topology, ephemeris, between, experiment.start_s, ps_from_s(experiment.duration_s)
         )
-        port, options = EnginePort(engine, self._first_row), options_of(experiment)
+        port, options = EnginePort(engine, self.rows), options_of(experiment)
         self.network = RunNetwork(
             channels, port, self._mesh, agenda, options, contacts, self._terminals_in_use
         )
@@ -175,9 +151,10 @@ class Working:
         """Whether nothing will ever happen any more."""
         return self._has_begun and self.work.is_done
 
-    def is_quiet_until(self, time_ps):
-        """Whether no packet of work is on its way, and nobody will ask for one before an instant."""
-        return self._has_begun and self._agenda.next_ps >= time_ps and self.network.is_quiet
+    @property
+    def is_quiet(self):
+        """Whether no packet of work is on its way, or will be before something of the agenda happens."""
+        return self._has_begun and self.network.is_quiet
 
     def learn_routes(self, time_ps, routes):
         """Tables with these routes are in force from an instant on, in this step or later."""
@@ -205,26 +182,10 @@ class Working:
             self._mesh.set_routes(routes)
         self.network.happen([link for link, _ in changes], nodes, routes is not None)
 
-    def advance(self, until_ps, most_windows, slice_s):
-        """Run engine and agenda in turns until an instant, or a while; whether they are there.
-
-        The engine is left as soon as it wants its taps drained.
-        """
-        engine, agenda, began = self._engine, self._agenda, time.perf_counter()
-        while True:
-            halt_ps = min(until_ps, agenda.next_ps)
-            is_there = engine.advance(halt_ps, most_windows)
-            if engine.unfinished:
-                return False
-            clock_ps = engine.clock_ps
-            ends = engine.drain_ends()
-            channel = ends.flow - self._first_row
-            self.network.take(clock_ps, ends.time_ps, channel, ends.sequence, ends.packets, ends.is_delivered)
-            agenda.run_until(clock_ps)
-            if is_there and halt_ps == until_ps:
-                return True
-            if time.perf_counter() - began > slice_s:
-                return False
+    def take(self, clock_ps, ends):
+        """Learn what became of packets before an instant (`packets.ends.Ends`)."""
+        channel = ends.flow - self.rows.start
+        self.network.take(clock_ps, ends.time_ps, channel, ends.sequence, ends.packets, ends.is_delivered)
 
     def close(self):
         """The run is over: take account of what is under way."""
@@ -244,7 +205,7 @@ class Working:
         """
         names = self._experiment.topology.node_names
         used = np.flatnonzero(self.network.is_used).tolist()
-        rows = [*range(self._first_row), *(self._first_row + channel for channel in used)]
+        rows = [*range(self.rows.start), *(self.rows[channel] for channel in used)]
         channels = self.network.channels
         pairs = [channels.pairs[channel] for channel in used]
         workloads = self._experiment.workloads
@@ -263,7 +224,7 @@ class Working:
                 ),
             ],
         )
-        return listed, _of_rows(counters, rows)
+        return listed, counters_of(counters, rows)
 
     def _terminals_in_use(self, node):
         """Terminals of a node that have a link, or are pointed at the other end of one to be."""
@@ -301,14 +262,3 @@ def _sunlight(ephemeris, experiment, rows):
     """What satellites see of the Sun over the run, in seconds since its start."""
     start_s = experiment.start_s
     return sunlight(ephemeris, rows, start_s, start_s + experiment.duration_s).counted_from(start_s)
-
-
-def _of_rows(counters, rows):
-    """Counters of some flows alone."""
-
-    def chosen(column):
-        return [column[row] for row in rows] if isinstance(column, list) else column[rows]
-
-    shared = {"upper_edges_ps": counters.upper_edges_ps}
-    own = {name: chosen(column) for name, column in counters._asdict().items() if name not in shared}
-    return FlowCounters(**own, **shared)

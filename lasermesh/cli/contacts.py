@@ -63,7 +63,7 @@ def command(
       lasermesh contacts walker-144 --duration 600 --potential -o plan.csv
       lasermesh contacts walker-144 --duration 600 --format ion --split-owlt 5
     """
-    file_format = _format_of(file_format, output, as_json)
+    file_format = format_of(file_format, output, as_json)
     if fractions and file_format not in WITH_FRACTIONS:
         raise click.UsageError(f"--fractions goes with --format {' or '.join(WITH_FRACTIONS)}")
     from lasermesh.experiments.contacts import find_contacts, write_contacts
@@ -89,7 +89,7 @@ def command(
         _print_text(found)
 
 
-def _format_of(file_format, output, as_json):
+def format_of(file_format, output, as_json):
     """The format to write in, None for none; UsageError if the options do not go together."""
     if output is None:
         if as_json and file_format not in (None, "json"):

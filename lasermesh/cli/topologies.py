@@ -5,14 +5,14 @@ import click
 from lasermesh import shipped
 from lasermesh.cli.common import ShippedName, json_option, print_json, print_table
 
-_ANY = ShippedName(shipped.list_topologies, shipped.list_experiments, shipped.list_sites)
+_ANY = ShippedName(shipped.list_topologies, shipped.list_experiments, shipped.list_sites, shipped.list_plans)
 
 
 @click.command(name="topologies")
 @click.argument("name", required=False, type=_ANY)
 @json_option
 def command(name, as_json):
-    """List the shipped topologies, experiments and sites, or print one.
+    """List the shipped topologies, experiments, sites and contact plans, or print one.
 
     A file that is printed can be kept and changed: a name without slash or suffix is looked up beside the
     file that names it, then among the shipped ones.

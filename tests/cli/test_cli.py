@@ -52,9 +52,9 @@ def test_the_overview_says_of_a_command_what_the_command_says_of_itself(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_takes_json(name):
-    assert "--json" in [
-        option for parameter in cli.get_command(None, name).params for option in parameter.opts
-    ]
+    command = cli.get_command(None, name)
+    for each in getattr(command, "commands", {"": command}).values():
+        assert "--json" in [option for parameter in each.params for option in parameter.opts]
 
 
 def test_version(run_command):

@@ -120,6 +120,7 @@ def test_a_file_in_the_documentation_has_no_problems(run_command, tmp_path, text
 def test_examples_are_found_in_every_topic_on_files():
     found = {example.id.rsplit("-", 1)[0] for example in TOML_EXAMPLES}
     assert found == {
+        "bundles",
         "faults",
         "models",
         "observation",

@@ -7,7 +7,18 @@ import pytest
 
 from lasermesh.cli import cli
 
-COMMANDS = {"": cli} | {name: cli.get_command(None, name) for name in cli.list_commands(None)}
+
+def with_subcommands(name, command):
+    """The command by its name, and those below it by both names."""
+    below = getattr(command, "commands", {})
+    return {name: command} | {f"{name} {each}": below[each] for each in below}
+
+
+COMMANDS = {"": cli}
+for name in cli.list_commands(None):
+    COMMANDS |= with_subcommands(name, cli.get_command(None, name))
+BUNDLES = "created_s,from,to,bytes\n0,1,5,3000\n"
+"""What an example finds as bundles.csv."""
 TOO_SLOW_AS_PLAIN_PYTHON = {"attach", "run", "bench", "compare", "throughput"}
 
 
@@ -34,7 +45,8 @@ def test_every_help_text_has_an_example(name):
 
 
 @pytest.mark.parametrize("line", all_examples())
-def test_the_example_in_the_help_text_works(run_command, line):
+def test_the_example_in_the_help_text_works(run_command, tmp_path, line):
+    (tmp_path / "bundles.csv").write_text(BUNDLES)
     done = run_command(*shlex.split(line)[1:])
     assert done.code == 0, done.err
     assert done.out

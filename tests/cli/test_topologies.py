@@ -15,7 +15,8 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_the_list_names_everything_that_is_shipped(run_command):
     words = set(run_command("topologies").out.split())
-    for names in (shipped.list_topologies(), shipped.list_experiments(), shipped.list_sites()):
+    lists = shipped.list_topologies, shipped.list_experiments, shipped.list_sites, shipped.list_plans
+    for names in (list_names() for list_names in lists):
         assert names and set(names) <= words
 
 
@@ -33,7 +34,7 @@ def test_a_name_prints_the_file(run_command):
     assert tomllib.loads(done.out)["name"] == "walker-144"
 
 
-@pytest.mark.parametrize("name", ["quick", "polar-2", "polar-2.csv", "iridium.toml"])
+@pytest.mark.parametrize("name", ["quick", "polar-2", "polar-2.csv", "iridium.toml", "tutorial"])
 def test_experiments_and_sites_print_too_with_or_without_suffix(run_command, name):
     assert run_command("topologies", name).code == 0
 
@@ -46,15 +47,17 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(run_command):
 
 def test_json_of_the_list_and_of_one_file(run_command):
     listed = json.loads(run_command("topologies", "--json").out)
-    assert set(listed) == {"topologies", "experiments", "sites"}
-    for item in listed["topologies"] + listed["experiments"] + listed["sites"]:
+    assert set(listed) == {"topologies", "experiments", "sites", "plans"}
+    for item in (each for group in listed.values() for each in group):
         assert set(item) == {"name", "about", "file"} and item["about"]
     one = json.loads(run_command("topologies", "quick", "--json").out)
     assert (one["name"], one["kind"]) == ("quick", "experiment")
     assert one["text"] == shipped.find_experiment("quick").read_text()
 
 
-@pytest.mark.parametrize("find", [shipped.find_topology, shipped.find_experiment, shipped.find_sites])
+@pytest.mark.parametrize(
+    "find", [shipped.find_topology, shipped.find_experiment, shipped.find_sites, shipped.find_plan]
+)
 @pytest.mark.parametrize(
     "name", ["no-such-file", "", ".", "../pyproject", "sites/cities-30", "/etc/passwd", "*"]
 )

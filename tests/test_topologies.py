@@ -19,6 +19,7 @@ SIZES = {
         {"sl43": 3255, "sl53": 1296, "sl70": 576, "sso700": 5, "sso650": 5, "polar550": 5, "low325": 5},
         0,
     ),
+    "courier-satellites": ({"courier": 12}, 6),
     "eo-guests": ({"eo": 5, "dc": 25, "sl43": 3255, "sl53": 1296, "sl70": 576}, 48),
     "eo-passes": ({"eo": 5}, 27),
     "fire-guests": ({"fire": 50, "dc": 25, "sl53": 1296, "sl70": 576}, 23),

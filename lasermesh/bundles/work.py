@@ -13,8 +13,6 @@ packet engine is never run further than that beyond what it has told, nothing he
 
 from collections import deque
 
-import numpy as np
-
 from lasermesh.bundles.contact_queues import GRACE_PS, ContactQueue, contacts_by_node
 from lasermesh.bundles.fragments import ARRIVED, QUEUED, SENDING, SENT, WAITING
 from lasermesh.bundles.holdings import EXPIRED, FORWARDED, Holdings
@@ -87,11 +85,6 @@ class BundleWork:
     def is_quiet(self):
         """Whether no packet is on its way, or will be before something of the agenda happens."""
         return self._sender.n_under_way == 0
-
-    @property
-    def is_used(self):
-        """Over which channels anything was sent: bool array."""
-        return np.array([channel.n_sent > 0 or bool(channel.awaited) for channel in self._channels], bool)
 
     def describe(self, channel, sequence):
         """What packets carry, by channel (one or an array) and sequence number: `records.Segments`."""

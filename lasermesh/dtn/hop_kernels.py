@@ -62,12 +62,6 @@ def transmission_ns(n_bytes, rate_bps):
 
 
 @inline_kernel
-def sending_ns(ask, rate_bps):
-    """How long the bundle is sent."""
-    return transmission_ns(ask.n_bytes, rate_bps)
-
-
-@inline_kernel
 def may_use(ask, contact, is_first):
     """Whether a contact is neither excluded nor, on the first hop, left out."""
     if len(ask.without_contacts) > 0 and ask.without_contacts[contact]:
@@ -93,7 +87,7 @@ def first_open(graph, edge, ready_ns):
 @inline_kernel
 def arrival_over(graph, ask, window, ready_ns):
     """When what is ready at an instant arrives over a window: NEVER if that is not usable."""
-    last_tx_ns = max(ready_ns, graph.start_ns[window]) + sending_ns(ask, graph.rate_bps[window])
+    last_tx_ns = max(ready_ns, graph.start_ns[window]) + transmission_ns(ask.n_bytes, graph.rate_bps[window])
     light_ns = graph.owlt_ns[window]
     if last_tx_ns > graph.stop_ns[window] - ask.shorter_ns or light_ns == NONE:
         return NEVER
@@ -164,7 +158,7 @@ def latest_over(graph, ask, edge, by_ns, after_ns, is_first):
             break
         light_ns = graph.owlt_ns[end]
         contact = graph.contact[end]
-        duration_ns = sending_ns(ask, graph.rate_bps[end])
+        duration_ns = transmission_ns(ask.n_bytes, graph.rate_bps[end])
         first_ns = graph.start_ns[end] + duration_ns
         last_ns = graph.stop_ns[end] - ask.shorter_ns
         if light_ns == NONE or first_ns > last_ns or not may_use(ask, contact, is_first):

@@ -24,7 +24,7 @@ from lasermesh.dtn.hop_kernels import (
     first_open,
     latest_over,
     may_use,
-    sending_ns,
+    transmission_ns,
 )
 from lasermesh.units import NEVER, NONE
 
@@ -333,7 +333,7 @@ def find_best_route(graph, ask, source, destination, at_ns, before_ns, scratch):
         scratch.hops[hop, 1] = graph.contact_from[contact]
         scratch.hops[hop, 2] = graph.contact_to[contact]
         scratch.hops[hop, 3] = first_tx_ns
-        scratch.hops[hop, 4] = first_tx_ns + sending_ns(ask, graph.rate_bps[window])
+        scratch.hops[hop, 4] = first_tx_ns + transmission_ns(ask.n_bytes, graph.rate_bps[window])
         scratch.hops[hop, 5] = scratch.part_ns[part]
         part = before
     return hops

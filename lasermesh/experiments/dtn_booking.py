@@ -10,7 +10,7 @@ from lasermesh.dtn.routes import Terms
 from lasermesh.errors import UserError
 from lasermesh.experiments.dtn import route_fields
 from lasermesh.scenario import ScenarioError
-from lasermesh.scenario.bundles import EARLIEST, PRIORITIES, SPREAD, PlannedBundle
+from lasermesh.scenario.bundles import EARLIEST, PRIORITIES, SPREAD, Bundles, PlannedBundle
 from lasermesh.scenario.fields import BAD
 from lasermesh.scenario.problems import Report
 from lasermesh.scenario.read_bundles import read_bundle_list
@@ -29,8 +29,8 @@ def book_plan(
     method: str = EARLIEST,
     terms: Terms | None = None,
     split: bool = False,
-    spread_within_s: float = 60.0,
-    spread_routes: int = 4,
+    spread_within_s: float = Bundles.spread_within_s,
+    spread_routes: int = Bundles.spread_routes,
 ) -> dict:
     """Routes for the bundles of a CSV file, in the order in which they are made, as if one node knew of all.
 

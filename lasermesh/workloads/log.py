@@ -21,7 +21,18 @@ RECORD_TYPES = {
 }
 
 
-class Log:
+class RecordLog:
+    """Lists of records, each an attribute that somebody empties now and then."""
+
+    def take(self, name):
+        """The records of one list, by the name of its attribute; it is empty from then on."""
+        records = getattr(self, name)
+        taken = records.copy()
+        records.clear()
+        return taken
+
+
+class Log(RecordLog):
     """A list for each of `RECORD_TYPES`, in the order in which things happened."""
 
     def __init__(self):
@@ -32,10 +43,3 @@ class Log:
         self.storage: list[StorageState] = []
         self.requests: list[Request] = []
         self.steps: list[TrainingStep] = []
-
-    def take(self, name):
-        """The records of one list (a key of `RECORD_TYPES`), which is empty from then on."""
-        records = getattr(self, name)
-        taken = records.copy()
-        records.clear()
-        return taken

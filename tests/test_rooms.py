@@ -31,6 +31,8 @@ COMMON = {
     "lasermesh",
     "lasermesh.units",
     "lasermesh.errors",
+    "lasermesh.extras",
+    "lasermesh.files",
     "lasermesh.compiled",
     "lasermesh.random_kernels",
     "lasermesh.machine",

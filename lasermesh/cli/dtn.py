@@ -18,6 +18,7 @@ from lasermesh.cli.common import (
 from lasermesh.cli.contacts import FORMATS, WITH_FRACTIONS, format_of
 from lasermesh.cli.dtn_text import contacts_text, print_booked, print_profile, print_route, print_routes
 from lasermesh.cli.progress import ProgressLine
+from lasermesh.files import check_output
 
 _PLAN = ShippedName(shipped.list_plans, shipped.list_topologies)
 # As `scenario.bundles.ROUTINGS`, which takes too long to import for `--help`.
@@ -172,15 +173,8 @@ def _check_output(output, *inputs, suffix=".csv"):
     """Refuse, before anything is computed, a file for -o that cannot be written or is one of those read."""
     if output is None:
         return
+    check_output(output, None if suffix is None or not Path(output).suffix else (suffix,))
     path = Path(output)
-    if not output.strip():
-        raise click.UsageError("the name of the file for -o is empty")
-    if suffix is not None and path.suffix.lower() not in (suffix, ""):
-        raise click.UsageError(f'the name "{output}" must end in {suffix}, which is what is written')
-    if not path.parent.is_dir():
-        raise click.UsageError(f'"{output}" cannot be written: there is no folder "{path.parent}"')
-    if path.is_dir():
-        raise click.UsageError(f'"{output}" cannot be written: it is a folder')
     for name in (f"{each}{ending}" for each in inputs for ending in ("", ".csv")):
         if path.exists() and Path(name).exists() and path.samefile(name):
             raise click.UsageError(f'"{output}" is what is read; give -o another name')

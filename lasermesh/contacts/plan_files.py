@@ -5,22 +5,17 @@ before. `lasermesh.scenario` reads all of these formats. What a format cannot ho
 sentence each.
 """
 
-import contextlib
 import csv
 import io
 import json
-import os
 import re
-import stat
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from lasermesh.contacts.plan_rounding import Rounding, number_text
-from lasermesh.errors import UserError
+from lasermesh.files import whole_file
 from lasermesh.units import NONE
 
 KIND_NAMES = ("isl", "gsl")
@@ -241,34 +236,3 @@ def _absolute_time(epoch):
 
 def _utc(epoch):
     return epoch.isoformat().replace("+00:00", "Z")
-
-
-@contextlib.contextmanager
-def whole_file(path, binary=False):
-    """A file to write to, which takes the place of `path` once all is written; None is standard output.
-
-    It is written beside `path` under another name and then renamed; if anything goes wrong on the way, it is
-    removed. What is no regular file (a pipe, /dev/stdout) is written to directly.
-    """
-    if path is None:
-        yield sys.stdout.buffer if binary else sys.stdout
-        return
-    target = Path(os.path.realpath(path))
-    form = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
-    part = None
-    try:
-        before = target.stat() if target.exists() else None
-        if before is None or stat.S_ISREG(before.st_mode):
-            part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        with (part or target).open(**form) as out:
-            yield out
-        if part is not None:
-            if before is not None:
-                part.chmod(stat.S_IMODE(before.st_mode))
-            part.replace(target)
-            part = None
-    except OSError as error:
-        raise UserError(f'"{path}" cannot be written: {error.strerror or error}') from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)

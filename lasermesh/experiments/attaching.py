@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lasermesh.contacts.plan_files import whole_file
 from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments.attached import Record, Variation, group_of, guest_rule, measure, varied
 from lasermesh.experiments.instants import utc_of
@@ -19,6 +18,7 @@ from lasermesh.experiments.paths import check_instant
 from lasermesh.experiments.progress import Parts
 from lasermesh.experiments.remembering import check_warm_up
 from lasermesh.experiments.worker_pool import WorkerPool
+from lasermesh.files import whole_file
 from lasermesh.machine import processors
 from lasermesh.results.statuses import COMPLETE, INTERRUPTED
 from lasermesh.scenario import load_topology

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 
-from lasermesh.contacts.plan_files import whole_file
 from lasermesh.dtn.graph import NS_PER_S
 from lasermesh.dtn.k_best import k_best_routes
 from lasermesh.dtn.largest import largest_that
@@ -15,6 +14,7 @@ from lasermesh.dtn.routes import Terms
 from lasermesh.dtn.sabr import SabrRouter
 from lasermesh.dtn.search import best_route
 from lasermesh.errors import UserError
+from lasermesh.files import whole_file
 from lasermesh.scenario.bundles import EARLIEST, EXCLUSIVE, INCLUSIVE
 from lasermesh.scenario.problems import shown
 from lasermesh.units import NEVER, NONE

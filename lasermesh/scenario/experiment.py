@@ -24,7 +24,7 @@ from lasermesh.scenario.fields import (
     bulky,
     key,
 )
-from lasermesh.scenario.flows import LONGEST_S, TIME, Flow, FlowSpec
+from lasermesh.scenario.flows import IP_VERSION, LONGEST_S, TIME, Flow, FlowSpec
 from lasermesh.scenario.queues import QueueKeys, QueueRule
 from lasermesh.scenario.topology import NODE, Topology
 from lasermesh.scenario.workloads import Alternative, Compute, Power, Sensor, Transfers, Workload
@@ -131,6 +131,9 @@ class Packets(QueueKeys):
 
     framing_bytes: int = key(Integer(0, 65_535, unit="bytes"), 0, help="Added to each packet on a link.")
     hop_limit: int = key(Integer(1, MOST_HOPS), 64, help="Most links a packet crosses.")
+    ip_version: int = key(
+        IP_VERSION, 4, help="Version of IP of [[flows]] that do not say theirs, as captures show it."
+    )
     on_link_down: str = key(
         Choice(("drop", "reroute")), "drop", help="What becomes of packets that wait when a link goes down."
     )
@@ -154,6 +157,12 @@ class Observe:
         Number(low=1e-6, high=LONGEST_S, unit="s"),
         None,
         help="Interval of the time series of links; absent: every step.",
+    )
+    flows_every_s: float | None = key(
+        Number(low=1e-6, high=LONGEST_S, unit="s"),
+        None,
+        help="Interval of the time series of flows; absent: 1, 2 or 5 times a power of ten of which a run "
+        "has 200 at most, of more than 1,000 flows fewer, but 20 at least.",
     )
     trace_flows: tuple[str, ...] | str = key(
         Either(

@@ -255,13 +255,13 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of a few words; `later` are those that the design has and this version does not."""
+    """One of a few words, or numbers; `later` are those that the design has and this version does not."""
 
     choices: tuple
     later: tuple = ()
 
     def fits(self, value):
-        return isinstance(value, str)
+        return type(value) is type(self.choices[0])
 
     def words(self):
         quoted = [shown(choice) for choice in self.choices]
@@ -271,7 +271,8 @@ class Choice(Kind):
         if value in self.later:
             return f"{shown(value)} is not yet supported; must be {self.words()}"
         if value not in self.choices:
-            return f"must be {self.words()} (got {shown(value)}){did_you_mean(value, self.choices)}"
+            hint = did_you_mean(value, self.choices) if isinstance(value, str) else ""
+            return f"must be {self.words()} (got {shown(value)}){hint}"
         return None
 
 

@@ -22,6 +22,9 @@ from lasermesh.scenario.topology import FILE, GROUPS, NODE, RATE
 
 TIME = Number(0.0, LONGEST_S, unit="s")
 PACKET_BYTES = Integer(28, 65_535, unit="bytes")
+IP_VERSION = Choice((4, 6))
+LEAST_IPV6_BYTES = 48
+"""Of a packet of IP version 6: its header and that of UDP, 20 bytes more than those of version 4."""
 LEAST_GBPS, MOST_GBPS = RATE.low, RATE.high
 
 ONE_PAIR, PAIRS, MATRIX, GRAVITY = "a single pair", "pairs", "matrix", 'matrix = "gravity"'
@@ -152,6 +155,13 @@ class Flow:
         0,
         name="class",
         help="Class of its packets, higher ones first where links have classes.",
+    )
+    ip_version: int | None = key(
+        IP_VERSION,
+        None,
+        beside=("kind", (*SIZED, TRACE)),
+        help="Version of IP of its packets and of what comes back, as captures show it; absent: that of "
+        "[packets]. Those of version 6 have 48 bytes at least.",
     )
     ecn: bool = key(
         Flag(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lasermesh import shipped
 from lasermesh.scenario.finding import find_file
-from lasermesh.scenario.options import apply_option, parse_option
+from lasermesh.scenario.options import apply_option, options_of_sets
 from lasermesh.scenario.plan_reading import looks_like_plan
 from lasermesh.scenario.problems import Report, ScenarioError, shown
 from lasermesh.scenario.read_experiment import read_experiment
@@ -80,7 +80,7 @@ def load_made(table, sets=(), read_policy=None):
         With all problems, under the experiment's name.
     """
     report = Report()
-    options = [option for text in sets if (option := parse_option(text, report)) is not None]
+    options = options_of_sets(sets, report)
     experiment = _read_experiment(
         Source(Path(table["name"]), report, table, {}), options, table["name"], read_policy
     )
@@ -103,7 +103,7 @@ def _title(name_or_path):
 
 def _read(name_or_path, sets, wanted, report, read_policy):
     """The scenario; None if a part could not be read, and to be used only if nothing was reported."""
-    options = [option for text in sets if (option := parse_option(text, report)) is not None]
+    options = options_of_sets(sets, report)
     try:
         source = _open(_path_of(name_or_path, wanted), _title(name_or_path), report)
     except FileFault as fault:

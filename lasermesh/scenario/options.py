@@ -1,10 +1,12 @@
 """`PATH=VALUE`, of `--set` or an alternative's `set`: replacing values of a file before it is checked."""
 
+import json
 import re
 import tomllib
 from copy import deepcopy
 from typing import NamedTuple
 
+from lasermesh.errors import UserError
 from lasermesh.scenario.problems import did_you_mean, shown
 from lasermesh.scenario.sources import dotted
 
@@ -20,6 +22,19 @@ class Option(NamedTuple):
     key: str | None  # of the file, under which it stands
     path: tuple
     value: object
+
+
+def options_of_sets(sets, report):
+    """The options of several `PATH=VALUE`, without those that are reported.
+
+    Raises
+    ------
+    UserError
+        If a program gives one text in place of a list of them.
+    """
+    if isinstance(sets, str):
+        raise UserError(f"sets must be a list of PATH=VALUE; write sets=[{json.dumps(sets)}]")
+    return [option for text in sets if (option := parse_option(text, report)) is not None]
 
 
 def parse_option(text, report):

@@ -116,7 +116,9 @@ def _read_with(version, part, read_policy):
     names = version.names
     topology, duration_s = values["topology"], values["duration_s"]
     values["queues"] = read_queues(values["queues"], place, names, topology)
-    flows = read_flows(values["flows"], place, names, topology, duration_s)
+    packets = values["packets"]
+    ip_version = BAD if packets is BAD else packets.ip_version
+    flows = read_flows(values["flows"], place, names, topology, duration_s, ip_version)
     values["flows"], expanded, bundle_flows = flows
     _check_scale(values, place)
     values["bundles"] = read_handling(values["bundles"], place.at("bundles"))

@@ -12,6 +12,7 @@ from lasermesh.scenario.flows import (
     GRAVITY,
     IMIX,
     LEAST_GBPS,
+    LEAST_IPV6_BYTES,
     MATRIX,
     ONE_PAIR,
     PACKET_BYTES,
@@ -45,7 +46,7 @@ class _GivenPair(NamedTuple):
     listed: object = None  # BundleList of its bundles, if a file has them
 
 
-def read_flows(items, place, names, topology, duration_s):
+def read_flows(items, place, names, topology, duration_s, ip_version):
     """The flows as written, and one row for each pair, followed by that of what comes back; bundles apart.
 
     Parameters
@@ -57,6 +58,8 @@ def read_flows(items, place, names, topology, duration_s):
     topology : Topology or None
         None if not all of it is known.
     duration_s : float or BAD
+    ip_version : int or BAD
+        Of flows that do not say theirs.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def read_flows(items, place, names, topology, duration_s):
         place.at("flows").report("must have at least one [[flows]]")
     flows, expanded, bundle_flows, places = [], [], [], {}
     for item, here in read_tables("flows", items, place):
-        values, given = _read_flow(item, here, names, topology, duration_s)
+        values, given = _read_flow(item, here, names, topology, duration_s, ip_version)
         rows = [_rows(each, names) for each in given]
         _check_unique(values["name"], here.at("name"), places)
         if BAD in values.values():
@@ -97,7 +100,7 @@ def read_flows(items, place, names, topology, duration_s):
     return tuple(flows), tuple(expanded), tuple(bundle_flows)
 
 
-def _read_flow(item, place, names, topology, duration_s):
+def _read_flow(item, place, names, topology, duration_s, ip_version):
     """The values of one flow, checked, and its pairs."""
     variant = _variant_of(item)
     values = read_table((Flow,), item, place, variant)
@@ -127,6 +130,10 @@ def _read_flow(item, place, names, topology, duration_s):
         check_bundle_keys(values, item, variant, place, duration_s)
     if values["kind"] == TRACE and values["trace"] is not BAD:
         values["trace_packets"] = _read_trace(values, place, duration_s)
+    if values["kind"] != BUNDLE and values["ip_version"] is None:
+        values["ip_version"] = ip_version
+    if values["ip_version"] == 6:
+        _check_ipv6_sizes(values, item, place)
     return values, given
 
 
@@ -244,6 +251,28 @@ def _check_last_packet(total_bytes, packet_bytes, place):
             f"it must have {PACKET_BYTES.low} at least (got {total_bytes})",
             total_bytes,
         )
+
+
+def _check_ipv6_sizes(values, item, place):
+    """No packet of IPv6 is shorter than its headers, which are longer than those of IPv4."""
+    sizes = "packet_bytes", "ack_bytes", "response_packet_bytes"
+    given = [(key, values[key]) for key in sizes if key in item]
+    if values["packet_mix"] not in (BAD, None):
+        given.append(("packet_mix", min(size for size, _ in values["packet_mix"])))
+    trace = values.get("trace_packets")
+    if trace is not None and trace is not BAD:
+        given.append(("trace", int(trace.size_bytes.min())))
+    whole = [("total_bytes", values["packet_bytes"] or DEFAULT_BYTES)] if values["kind"] == BULK else []
+    whole += [("response_bytes", values["response_packet_bytes"])] if values["kind"] == REQUEST else []
+    for key, size in whole:
+        if BAD not in (values[key], size) and values[key] is not None and size >= LEAST_IPV6_BYTES:
+            given.append((key, values[key] % size or size))  # the last packet of all
+    for key, size in given:
+        if size not in (BAD, None) and PACKET_BYTES.low <= size < LEAST_IPV6_BYTES:
+            makes = "" if key in sizes else "makes packets of which one "
+            place.at(key).report(
+                f"{makes}has {size} bytes; with ip_version = 6 it must have {LEAST_IPV6_BYTES} at least", size
+            )
 
 
 def _check_times(values, place, duration_s):

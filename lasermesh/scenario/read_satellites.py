@@ -104,16 +104,21 @@ def _read_pattern(values, place, names, surroundings):
         names.add_unknown(f"{name}-")
         values["node_names"] = BAD
         return
+    values["node_names"] = pattern_names(name, planes, slots, vacant)
+    for node_name in values["node_names"]:
+        names.add_node(node_name, place)
+
+
+def pattern_names(name, planes, slots, vacant):
+    """Names of the satellites of a pattern, plane after plane (design section 9, point 9)."""
     plane_digits, slot_digits = len(str(planes - 1)), len(str(slots - 1))
     vacant = set(vacant)
-    values["node_names"] = tuple(
+    return tuple(
         f"{name}-{plane:0{plane_digits}}-{slot:0{slot_digits}}"
         for plane in range(planes)
         for slot in range(slots)
         if (plane, slot) not in vacant
     )
-    for node_name in values["node_names"]:
-        names.add_node(node_name, place)
 
 
 def _draw_vacant(planes, slots, fill, seed, index):
@@ -245,10 +250,15 @@ def _read_formation(values, place, names, surroundings):
         if first != index:
             who = "the leader" if first is None else f"the satellite of offsets_m[{first}]"
             place.at("offsets_m", index).report(f"is where {who} is", list(offset_m))
-    digits = len(str(len(offsets_m) - 1))
-    values["node_names"] = tuple(f"{name}-{index:0{digits}}" for index in range(len(offsets_m)))
+    values["node_names"] = formation_names(name, len(offsets_m))
     for node_name in values["node_names"]:
         names.add_node(node_name, place)
+
+
+def formation_names(name, count):
+    """Names of the satellites of a formation that follow its leader."""
+    digits = len(str(count - 1))
+    return tuple(f"{name}-{index:0{digits}}" for index in range(count))
 
 
 def _read_fixed(values, place, names, surroundings):

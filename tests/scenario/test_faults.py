@@ -210,6 +210,7 @@ def test_queues_are_observed_of_one_link_or_several(tmp_path, links, rows):
     ("observe", "problem"),
     [
         ("links_every_s = 0", "links_every_s: must be a number from 1e-06 to 9158400 (got 0)"),
+        ("flows_every_s = 1e-7", "flows_every_s: must be a number from 1e-06 to 9158400 (got 1e-07)"),
         ('trace_flows = "dota"', 'trace_flows: no flow is named "dota"; did you mean "data"?'),
         ('trace_flows = ["data", "pair"]', 'trace_flows[1]: no flow is named "pair"; did you mean "pairs"?'),
         ('queue_of = ["a", "a"]', 'queue_of: leads from "a" to itself; a link needs two nodes'),

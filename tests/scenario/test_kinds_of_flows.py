@@ -90,9 +90,39 @@ def test_the_examples_have_all_kinds():
     ]
 
 
+def test_flows_have_the_version_of_ip_of_their_table_or_else_that_of_packets(tmp_path):
+    text = TOP + "packets.ip_version = 6\n" + text_of(BULK, CONSTANT + "ip_version = 4\n").removeprefix(TOP)
+    flows = load_experiment(write(tmp_path, text)).expanded_flows
+    assert [flow.table.ip_version for flow in flows] == [6, 6, 4]
+    assert [flow.table.ip_version for flow in flows_of(tmp_path, CONSTANT)] == [4]
+
+
 @pytest.mark.parametrize(
     ("flow", "problem"),
     [
+        (CONSTANT + "packet_bytes = 47\n", "packet_bytes: has 47 bytes"),
+        (CONSTANT + 'packet_mix = "imix"\n', "packet_mix: makes packets of which one has 40 bytes"),
+        (BULK + "ack_bytes = 40\n", "ack_bytes: has 40 bytes"),
+        (BULK.replace("10_000_000", "15_030"), "total_bytes: makes packets of which one has 30 bytes"),
+        (REQUEST + "response_packet_bytes = 40\n", "response_packet_bytes: has 40 bytes"),
+        (REQUEST.replace("20_000", "1_531"), "response_bytes: makes packets of which one has 31 bytes"),
+        (TRACE, "trace: makes packets of which one has 44 bytes"),
+    ],
+)
+def test_packets_of_ipv6_are_no_shorter_than_its_headers(tmp_path, flow, problem):
+    write(tmp_path, "time_s,size_bytes\n0,100\n1,44\n", "t.csv")
+    assert problems_of(tmp_path, text_of(flow)) == []
+    found = problems_of(tmp_path, text_of(flow + "ip_version = 6\n"))
+    assert [each.split(": ", 1)[1] for each in found] == [
+        f"flows[0].{problem}; with ip_version = 6 it must have 48 at least"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flow", "problem"),
+    [
+        (CONSTANT + "ip_version = 5\n", "ip_version: must be 4 or 6 (got 5)"),
+        (CONSTANT + 'ip_version = "6"\n', 'ip_version: must be 4 or 6 (got "6")'),
         (CONSTANT + "on_s = 1\n", 'on_s: goes with kind = "on-off", not with kind = "constant"'),
         (
             ON_OFF.replace("off_s = 1.5\n", ""),

@@ -112,7 +112,7 @@ def leave_behind(e, worker, node, link, now, position):
         e.links[link, L_DROPPED_LINK_DOWN] += packets_of(word)
     ident = e.packets[position, P_IDENT]
     created = e.packets[position, P_CREATED]
-    drop(e, worker, node, now, cause, created, ident, word)
+    drop(e, worker, node, link, now, cause, created, ident, word)
 
 
 @inline_kernel
@@ -144,7 +144,7 @@ def stop_link(e, worker, node, link, now):
         ident = links[link, X_CUT_IDENT]
         created = links[link, X_CUT_CREATED]
         links[link, L_DROPPED_LINK_DOWN] += packets_of(word)
-        drop(e, worker, node, now, LINK_DOWN, created, ident, word)
+        drop(e, worker, node, link, now, LINK_DOWN, created, ident, word)
         links[link, X_CUT_WORD] = 0
     n = links[link, X_WRITTEN] - links[link, X_SENT_COUNT]
     if n > 0:

@@ -149,7 +149,7 @@ def route(e, worker, node, now, position):
             cause = LINK_DOWN
             e.links[link, L_DROPPED_LINK_DOWN] += packets_of(word)
         created = e.packets[position, P_CREATED]
-        drop(e, worker, node, now, cause, created, ident, word)
+        drop(e, worker, node, link, now, cause, created, ident, word)
         return GONE
     if e.control[O_NEXT_LABEL] and word & LABEL_MASK < e.control[O_LABELS]:
         column = e.control[O_LABELS] * e.control[O_CHOICES] + (word & LABEL_MASK)
@@ -195,7 +195,7 @@ def sort_out(e, worker, node, link, k, position, now):
             return route(e, worker, node, now, position)
         cause = HOP_LIMIT
     created = e.packets[position, P_CREATED]
-    drop(e, worker, node, now, cause, created, ident, word)
+    drop(e, worker, node, NONE if cause == HOP_LIMIT else link, now, cause, created, ident, word)
     return GONE
 
 

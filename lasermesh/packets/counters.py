@@ -8,6 +8,8 @@ from lasermesh.packets import state
 from lasermesh.packets.arrays import grown
 from lasermesh.packets.causes import BIT_ERROR, EARLY, LINK_DOWN, N_CAUSES, NODE_DOWN, QUEUE
 from lasermesh.packets.endpoint_kernels import HIGH_WORD
+from lasermesh.packets.interval_kernels import I_DROPPED, LATENCY_COLUMNS, fill_changes
+from lasermesh.packets.latency_bins import N_BINS, upper_edges_ps
 
 
 class FlowCounters(NamedTuple):
@@ -36,6 +38,17 @@ class FlowCounters(NamedTuple):
     def in_flight(self):
         """Packets that wait, are in service or on the way."""
         return self.sent - self.delivered - self.dropped.sum(axis=1)
+
+
+class FlowChanges(NamedTuple):
+    """What came of each flow that did anything since the last drain, by row of the flow."""
+
+    flow: np.ndarray  # int64 (n,)  rows
+    sent: np.ndarray  # int64
+    delivered: np.ndarray  # int64
+    bytes_delivered: np.ndarray  # int64
+    dropped: np.ndarray  # int64 (n, N_CAUSES)
+    latency_ps: np.ndarray  # float64 (n, 3)  mean, 50th and 99th percentile, nan where none was delivered
 
 
 class LinkCounters(NamedTuple):
@@ -163,3 +176,22 @@ class LinkDrain:
         x[:, started_anew] = 0
         x[:, state.L_QUEUE_MAX] = x[:, state.X_WAITING_BYTES]
         return counters
+
+
+class FlowDrain:
+    """Reads the counters of the first `n_flows` flows, none of them direct, interval by interval."""
+
+    def __init__(self, n_flows):
+        self._edges_ps = upper_edges_ps()
+        columns = I_DROPPED + N_CAUSES
+        self._before = np.zeros((n_flows, columns), np.int64), np.zeros((n_flows, 2), np.int64)
+        self._counted = np.zeros((n_flows, N_BINS), np.int64)  # takes memory only where it is not 0
+        self._rows = np.empty((n_flows, columns), np.int64), np.empty((n_flows, LATENCY_COLUMNS))
+
+    def drain(self, e) -> FlowChanges:
+        """What flows did since the last drain."""
+        dropped = read_drops(e, len(self._counted))
+        known = *self._before, self._counted
+        n = fill_changes(e.flows, dropped, e.histogram, self._edges_ps, *known, *self._rows)
+        counts, latency_ps = (rows[:n].copy() for rows in self._rows)
+        return FlowChanges(*counts[:, :I_DROPPED].T, counts[:, I_DROPPED:], latency_ps)

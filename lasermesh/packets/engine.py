@@ -10,6 +10,7 @@ from lasermesh.errors import RunFailed
 from lasermesh.packets import state, tap_records
 from lasermesh.packets.arrays import aligned, grown, offsets_of
 from lasermesh.packets.counters import (
+    FlowDrain,
     LinkDrain,
     read_drops,
     read_flow_counters,
@@ -83,6 +84,8 @@ class PacketEngine:
     framing_bytes : int
     trace : bool
         Tap every delivery and drop (see `drain_taps`).
+    drop_tapped : bool array, shape (n_nodes,), optional
+        Nodes at which every drop is tapped.
     trains : bool
         Scripts may be given trains (`set_script`); of flows that make trains themselves it is known.
     processing_ps : int64 array, shape (n_nodes,), optional
@@ -105,6 +108,7 @@ class PacketEngine:
         alternate_after_ps=None,
         framing_bytes=0,
         trace=False,
+        drop_tapped=None,
         trains=False,
         processing_ps=None,
         memory_limit_bytes=None,
@@ -128,7 +132,7 @@ class PacketEngine:
         self._watched = bool(flows.watched.any())
         self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes, trains)
         self._flows_by_source = np.argsort(flows.source, kind="stable")
-        self._drain = LinkDrain()
+        self._drain, self._flow_drain = LinkDrain(), FlowDrain(flows.n_routed)
         self._slots = TableSlots()
         self._scripts = Scripts(flows)
         self._ends = EndLog()
@@ -136,6 +140,7 @@ class PacketEngine:
         self._measured = 0, 0  # windows, and packets handled, when work was last dealt by what there was
         self._worker_list = 0  # where the list of the workers' domains begins
         self._pool = None
+        is_tapped = trace or (flows.traced != 0).any() or (drop_tapped is not None and drop_tapped.any())
         options = {
             state.O_SEED: seed,
             state.O_REROUTE: reroute,
@@ -143,13 +148,15 @@ class PacketEngine:
             state.O_FRAMING: framing_bytes,
             state.O_TRACE: trace,
             state.O_TRACED_FLOWS: (flows.traced != 0).any(),
-            state.O_TAPPED: int(trace or (flows.traced != 0).any()) + self._watched,
+            state.O_TAPPED: int(is_tapped) + self._watched,
             state.O_WATCHED: self._watched,
             state.O_TRAINS: trains,
             state.O_END: self.end_ps,
             state.O_BATCH: BATCH,
         }
         self._e = first_state(n_nodes, flows, self.threads, options, self._chunks, FIRST_TAPS, FIRST_ROWS)
+        if drop_tapped is not None:
+            self._e.nodes[:, state.N_TAPS] = drop_tapped
 
     # -- what the engine is told ------------------------------------------------------------------
 
@@ -162,7 +169,7 @@ class PacketEngine:
         limit_packets, limit_bytes : int or int64 array, shape (n,)
             What may wait, in each waiting list.
         taps : int or int64 array, shape (n,)
-            state.TAP_OUT, TAP_IN and TAP_QUEUE, added.
+            state.TAP_OUT, TAP_IN, TAP_QUEUE, TAP_DROPS_OUT and TAP_DROPS_IN, added.
         queues : LinkQueues, optional
             How packets wait; absent: drop-tail, without bit errors.
         """
@@ -189,8 +196,9 @@ class PacketEngine:
         if x[:, state.X_TAPS].any():
             e.control[state.O_TAPPED] = 1 + self._watched
         always = e.control[state.O_TRAINS] or e.control[state.O_TRACED_FLOWS]
+        passing = state.TAP_OUT | state.TAP_IN | state.TAP_QUEUE
         marks = (queues.mark_packets != NEVER) | (queues.mark_bytes != NEVER)
-        x[:, state.X_SPECIAL] = always | (x[:, state.X_TAPS] != 0) | queues.are_listed | marks
+        x[:, state.X_SPECIAL] = always | (x[:, state.X_TAPS] & passing != 0) | queues.are_listed | marks
         self.link_from = np.concatenate([self.link_from, np.asarray(link_from, np.int64)])
         return first
 
@@ -435,6 +443,10 @@ class PacketEngine:
         """What came of each flow so far."""
         return read_flow_counters(self._e)
 
+    def drain_flows(self):
+        """What flows that are not direct did since the last drain (`counters.FlowChanges`)."""
+        return self._flow_drain.drain(self._e)
+
     def dropped_packets(self, n_flows):
         """Packets that the first flows have lost so far: int64 array, shape (n_flows, N_CAUSES)."""
         return read_drops(self._e, n_flows)
@@ -448,6 +460,11 @@ class PacketEngine:
         x = self._e.links[: self.n_links]
         trains = bool(self._e.control[state.O_TRAINS])
         return self._drain.drain(x, sent_packets(self._e, self.n_links), self.clock_ps, trains)
+
+    @property
+    def n_taps(self):
+        """Tapped events that have not been drained."""
+        return tap_records.n_waiting(self._e)
 
     def drain_taps(self, rest=False):
         """Tapped events since the last drain, sorted by time: int64 array, shape (n, state.TAP_COLUMNS).

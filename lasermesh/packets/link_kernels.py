@@ -18,6 +18,7 @@ from lasermesh.packets.state import (
     COUNT_MASK,
     COUNT_SHIFT,
     K_STOP,
+    N_TAPS,
     NO_RING,
     O_FRAMING,
     O_TAPPED,
@@ -42,6 +43,8 @@ from lasermesh.packets.state import (
     T_TIME,
     T_WORD,
     TAP_DROPPED,
+    TAP_DROPS_IN,
+    TAP_DROPS_OUT,
     TAP_ENDED,
     TRACED,
     V_FREE_CHUNK,
@@ -56,6 +59,8 @@ from lasermesh.packets.state import (
     X_PS_PER_BYTE,
     X_RATE,
     X_TAIL,
+    X_TAPS,
+    X_TO,
     X_WRITTEN,
     ZERO,
 )
@@ -215,13 +220,34 @@ def note_end(flows, workers, taps, worker, node, time_ps, cause, created, ident,
 
 
 @inline_kernel
-def drop(e, worker, node, now, cause, created, ident, word):
-    """Count a packet, or a train, that goes no further."""
+def are_drops_tapped(links, nodes, node, link):
+    """Whether drops at a node, at the end there of a link if there is one, are recorded."""
+    if nodes[node, N_TAPS]:
+        return True
+    if link < 0:
+        return False
+    return links[link, X_TAPS] & (TAP_DROPS_IN if links[link, X_TO] == node else TAP_DROPS_OUT) != 0
+
+
+@part_kernel
+def note_drop(
+    control, links, nodes, flows, workers, taps, worker, node, link, now, cause, created, ident, word
+):
+    """Record a drop where it, or how packets of its flow end, is wanted; the caller has made sure of room."""
+    is_wanted = control[O_TRACE] or is_traced(control, flows, ident)
+    if is_wanted or are_drops_tapped(links, nodes, node, link):
+        add_tap(workers, taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, link)
+    if control[O_WATCHED]:
+        note_end(flows, workers, taps, worker, node, now, cause, created, ident, word)
+
+
+@inline_kernel
+def drop(e, worker, node, link, now, cause, created, ident, word):
+    """Count a packet, or a train, that goes no further; at an end of a link, or of none (NONE)."""
     e.dropped[worker * len(e.flows) + (ident >> SEQUENCE_BITS), cause] += packets_of(word)
-    if e.control[O_TRACE] or is_traced(e.control, e.flows, ident):
-        add_tap(e.workers, e.taps, worker, now, TAP_DROPPED + cause, node, created, ident, word, ZERO)
-    if e.control[O_WATCHED]:
-        note_end(e.flows, e.workers, e.taps, worker, node, now, np.int64(cause), created, ident, word)
+    if e.control[O_TAPPED]:
+        seen = e.control, e.links, e.nodes, e.flows, e.workers, e.taps
+        note_drop(*seen, worker, node, np.int64(link), now, np.int64(cause), created, ident, word)
 
 
 @inline_kernel

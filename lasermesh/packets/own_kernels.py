@@ -202,7 +202,7 @@ def make_own(e, worker, node, limit):
         label = e.label_of_flow[slot, flow]
         if e.nodes[node, N_DOWN] or label < 0:
             cause = NODE_DOWN if e.nodes[node, N_DOWN] else NO_ROUTE
-            drop(e, worker, node, now, cause, created, ident, word)
+            drop(e, worker, node, NONE, now, cause, created, ident, word)
         else:
             m = workers[worker, V_OWN_COUNT]
             position = put_behind(e.packets, workers, e.next_chunk, worker, workers[worker, V_OWN_LAST], m)

@@ -117,7 +117,7 @@ def carry(e, worker, node, link, rows, first, end, horizon):
             x[link, L_DROPPED_QUEUE] += 1
             created = packets[at, P_CREATED]
             ident = packets[at, P_IDENT]
-            drop(e, worker, node, now, QUEUE, created, ident, word)
+            drop(e, worker, node, link, now, QUEUE, created, ident, word)
             continue
         if tail < 0:
             chunk = take_chunk(e.workers, e.next_chunk, worker)

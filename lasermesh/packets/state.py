@@ -32,6 +32,7 @@ P_IDENT = 2  # flow << 40 | sequence
 P_WORD = 3  # label | size << 24 | hop limit << 41 | class << 49 | ECT << 52 | CE << 53 | packets - 1 << 54
 SEQUENCE_BITS = 40
 SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
+LONGEST_TRAIN = 512  # packets: what `packets - 1` of P_WORD has room for
 LABEL_MASK = 0xFFFFFF
 DIRECT = LABEL_MASK  # label of what goes over its flow's own link; no table has so many
 SIZE_SHIFT = 24
@@ -71,7 +72,7 @@ L_BUSY = 17  # ps of serialization begun
 L_QUEUE_MAX = 18
 L_DROPPED_QUEUE = 19
 X_TAPS = 20
-X_SPECIAL = 21  # 1: not a plain drop-tail queue, or tapped
+X_SPECIAL = 21  # 1: not a plain drop-tail queue, or tapped for more than drops
 X_TO = 22  # receiving node
 X_LIST = 23  # first of its waiting lists in `queues`, NONE where the ring is the waiting list
 # The receiving end: written by the receiver's domain, but for R_PUBLISHED and an empty ring's R_POSITION.
@@ -105,6 +106,9 @@ LINK_COLUMNS = 56
 TAP_OUT = np.int64(1)
 TAP_IN = np.int64(2)
 TAP_QUEUE = np.int64(4)
+# In X_TAPS alone: drops at the sending end, which change nothing for plain links, and at the receiving one.
+TAP_DROPS_OUT = np.int64(8)
+TAP_DROPS_IN = np.int64(16)
 
 # Columns of `queues`, the waiting lists of links that have any beside their ring.
 Q_FIRST = 0  # position of the first packet
@@ -244,6 +248,7 @@ N_KEPT_TIME = 14
 N_DOWN = 15  # 1: it has failed
 N_POOLS = 16  # service pools at it
 N_SOURCES = 17  # no earlier packet of its own, unless something comes that its flows answer
+N_TAPS = 18  # 1: every drop at it is recorded
 NODE_COLUMNS = 24
 
 # Columns of `domains`.
@@ -306,7 +311,8 @@ T_PLACE = 2  # link of TAP_OUT, TAP_IN and TAP_QUEUE, node else
 T_IDENT = 3  # of TAP_QUEUE: packets that wait
 T_WORD = 4  # of TAP_QUEUE: bytes that wait
 T_CREATED = 5
-T_TAIL = 6  # of trains: when the last packet arrives, or leaves
+T_TAIL = 6  # of trains: when the last packet arrives, or leaves; of TAP_DROPPED: the link at whose sending or
+# receiving end it was, NONE where it was at none (no_route, hop_limit, and what starts at a failed node)
 TAP_COLUMNS = 7
 TAP_DELIVERED = np.int64(8)
 TAP_DROPPED = np.int64(16)

@@ -22,10 +22,18 @@ def drain(e, before_ps):
         e.taps[worker * room : worker * room + len(late)] = late
         e.workers[worker, state.V_TAPS] = worker * room + len(late)
     records = np.concatenate(parts)
-    # What falls on one instant comes by kind and place; of one link's, that in front of the other.
-    return records[
-        np.lexsort((records[:, state.T_PLACE], records[:, state.T_KIND], records[:, state.T_TIME]))
-    ]
+    time_ps = records[:, state.T_TIME].copy()
+    order = np.argsort(time_ps, kind="stable")
+    time_ps = time_ps[order]
+    if (time_ps[1:] == time_ps[:-1]).any():
+        # What falls on one instant comes by kind and place; of one link's, that in front of the other.
+        order = np.lexsort((records[:, state.T_PLACE], records[:, state.T_KIND], records[:, state.T_TIME]))
+    return records[order]
+
+
+def n_waiting(e):
+    """Records that have not been drained."""
+    return int(e.workers[:, state.V_TAPS].sum()) - _room(e) * len(e.workers) * (len(e.workers) - 1) // 2
 
 
 def is_short(e, most):

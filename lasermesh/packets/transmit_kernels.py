@@ -329,7 +329,7 @@ def offer(e, worker, node, link, now, horizon, head, created, ident, word, tail,
     if n < k:
         x[link, L_DROPPED_QUEUE] += k - n
         rest = with_count(word, k - n)
-        drop(e, worker, node, now, QUEUE, created, ident + n, rest)
+        drop(e, worker, node, link, now, QUEUE, created, ident + n, rest)
         if n == 0:
             return
         word = with_count(word, n)

@@ -152,7 +152,7 @@ def take_by_codel(e, worker, node, link, row, now):
             e.links[link, X_WAITING_BYTES] -= size_of(word)
             created = e.packets[position, P_CREATED]
             ident = e.packets[position, P_IDENT]
-            drop(e, worker, node, now, EARLY, created, ident, word)
+            drop(e, worker, node, link, now, EARLY, created, ident, word)
             tap_queue(e.links, e.workers, e.taps, worker, link, now)
             position = pop(e.packets, e.queues, e.workers, e.next_chunk, worker, row)
             may = may_drop(e.packets, e.queues, row, position, now)

@@ -33,3 +33,4 @@ def warm_up():
     engine.set_script(1, np.zeros(1, np.int64), 1000)
     engine.advance(2)
     engine.drain_ends()
+    engine.drain_flows()

@@ -59,7 +59,7 @@ def test_every_latency_is_in_the_bin_between_its_edges():
 
 
 @pytest.mark.parametrize("percent", [1, 50, 90, 99, 100])
-def test_percentile_is_the_upper_edge_of_its_bin_and_less_than_1_percent_too_long(percent):
+def test_percentile_is_the_upper_edge_of_its_bin_less_than_1_percent_too_long_or_the_longest(percent):
     dice = random.Random(percent)
     # One packet every 10 s waits for nobody; 37 of them, so that ranks are rounded.
     sizes = [int(10 ** dice.uniform(4, 6)) % 65_536 + 1 for _ in range(37)]
@@ -73,8 +73,8 @@ def test_percentile_is_the_upper_edge_of_its_bin_and_less_than_1_percent_too_lon
     latencies = sorted((size + 5) * PS_PER_US for size in sizes)
     exact = latencies[-(-37 * percent // 100) - 1]
     given = percentile_ps(counters.histogram[0], upper_edges_ps(), counters.latency_max_ps[0], percent)
-    assert exact < given < exact * 1.01
-    assert given in upper_edges_ps()
+    assert exact <= given < exact * 1.01
+    assert given == latencies[-1] or given in upper_edges_ps()
     assert (counters.latency_min_ps[0], counters.latency_max_ps[0]) == (latencies[0], latencies[-1])
 
 

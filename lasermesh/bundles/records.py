@@ -71,3 +71,4 @@ class Segments(NamedTuple):
     lifetime_ps: np.ndarray  # NEVER: it does not expire
     first_byte: np.ndarray  # of the segment, in the bundle
     n_bytes: np.ndarray  # of the bundle
+    flow: np.ndarray  # row of the bundle flow

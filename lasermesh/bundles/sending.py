@@ -406,6 +406,7 @@ def _carried(sent, sequence):
         lifetime_ps=lifetime_ps * same,
         first_byte=fragment.first_byte + first_byte,
         n_bytes=bundle.n_bytes * same,
+        flow=bundle.flow * same,
     )
 
 

@@ -2,13 +2,16 @@
 
 from lasermesh.capture.bundles import SegmentSource
 from lasermesh.capture.headers import FlowEnds
+from lasermesh.capture.options import CaptureOptions
 from lasermesh.capture.ports import Interface, Ports
 from lasermesh.capture.selection import CaptureSelection
-from lasermesh.capture.writer import CaptureWriter, TapRecords
+from lasermesh.capture.writer import CapturedNodes, CaptureWriter, TapRecords
 
 __all__ = [
+    "CaptureOptions",
     "CaptureSelection",
     "CaptureWriter",
+    "CapturedNodes",
     "FlowEnds",
     "Interface",
     "Ports",

@@ -9,14 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from lasermesh.bundles.records import Segments
-from lasermesh.capture.headers import (
-    DESTINATION_PORT,
-    DESTINATION_PORT_AT,
-    HEADER_BYTES,
-    IP_HEADER_BYTES,
-    UDP_CHECKSUM_AT,
-    FlowEnds,
-)
+from lasermesh.capture.headers import DESTINATION_PORT, UDP_BYTES, FlowEnds
 from lasermesh.units import NEVER
 
 BUNDLE_PORT = 4556
@@ -66,7 +59,7 @@ class BundleHeaders(NamedTuple):
     length: np.ndarray  # int64 (n,)  0: the packet is too short for a bundle
 
 
-def bundle_headers(segments, size_bytes, ipn_numbers, start_ns):
+def bundle_headers(segments, size_bytes, room_bytes, ipn_numbers, start_ns):
     """The headers of bundles that fill packets.
 
     A packet holds the outermost array, the primary block with a CRC-16, the payload block without, and the
@@ -78,6 +71,8 @@ def bundle_headers(segments, size_bytes, ipn_numbers, start_ns):
     segments : Segments
     size_bytes : int64 array, shape (n,)
         Of the IP packets.
+    room_bytes : int64 array, shape (n,)
+        What IP and UDP leave of them.
     ipn_numbers : int64 array, shape (n_nodes,)
     start_ns : int
         Instant of `created_ps` = 0, ns since 1970; what comes before 2000 is written as 2000.
@@ -108,7 +103,7 @@ def bundle_headers(segments, size_bytes, ipn_numbers, start_ns):
     cbor.put(_UNSIGNED, segments.n_bytes, is_fragment)
     cbor.put_crc_16(begin=1)
     cbor.put_bytes(_ARRAY << 5 | 5, _PAYLOAD_TYPE, _PAYLOAD_NUMBER, 0, _CRC_NONE)
-    cbor.put_head_of_rest(size_bytes - HEADER_BYTES - 1)  # the break comes last
+    cbor.put_head_of_rest(room_bytes - 1)  # the break comes last
     return BundleHeaders(cbor.data, cbor.length)
 
 
@@ -121,10 +116,15 @@ class BundlePackets:
     ipn_numbers : int64 array, shape (n_nodes,)
     start_ns : int
         Start of the run, ns since 1970.
+    header_bytes : int64 array, shape (n_flows,)
+        Of IP and UDP.
+    link_bytes : int
+        Before the IP packets.
     """
 
-    def __init__(self, source, ipn_numbers, start_ns):
+    def __init__(self, source, ipn_numbers, start_ns, header_bytes, link_bytes):
         self._source = source
+        self._header_bytes, self._link_bytes = header_bytes, link_bytes
         self._ipn_numbers = ipn_numbers
         self._start_ns = start_ns
 
@@ -137,10 +137,11 @@ class BundlePackets:
         if not len(rows):
             return None
         segments = self._source.describe(records.flow[rows], records.sequence[rows])
-        headers = bundle_headers(segments, records.size_bytes[rows], self._ipn_numbers, self._start_ns)
+        size, before = records.size_bytes[rows], self._header_bytes[records.flow[rows]]
+        headers = bundle_headers(segments, size, size - before, self._ipn_numbers, self._start_ns)
         fits = headers.length > 0
         rows, headers = rows[fits], BundleHeaders(*(column[fits] for column in headers))
-        kept_bytes[rows] = np.maximum(kept_bytes[rows], HEADER_BYTES + headers.length)
+        kept_bytes[rows] = np.maximum(kept_bytes[rows], self._link_bytes + before[fits] + headers.length)
         return rows, headers
 
     def put(self, found, records, kept_bytes, packet_at, udp_sum, words):
@@ -161,21 +162,22 @@ class BundlePackets:
             The blocks.
         """
         rows, (data, length) = found
-        size, begin = records.size_bytes[rows], packet_at[rows]
+        size, before = records.size_bytes[rows], self._header_bytes[records.flow[rows]]
+        begin = packet_at[rows] + self._link_bytes
         packets = words.view(np.uint8)
         is_header = np.arange(MOST_HEADER_BYTES) < length[:, None]
-        places = begin[:, None] + HEADER_BYTES + np.arange(MOST_HEADER_BYTES)
+        places = (begin + before)[:, None] + np.arange(MOST_HEADER_BYTES)
         packets[places[is_header]] = data[is_header]
-        is_whole = size <= kept_bytes[rows]
+        is_whole = self._link_bytes + size <= kept_bytes[rows]
         packets[(begin + size - 1)[is_whole]] = BREAK
-        _put_sixteen(packets, begin + DESTINATION_PORT_AT, BUNDLE_PORT)
+        _put_sixteen(packets, begin + before - 6, BUNDLE_PORT)
         last = np.where(size & 1, BREAK << 8, BREAK)  # in the sum a byte at an even place counts 256 times
-        total = udp_sum[records.flow[rows]] + BUNDLE_PORT - DESTINATION_PORT + 2 * (size - IP_HEADER_BYTES)
+        total = udp_sum[records.flow[rows]] + BUNDLE_PORT - DESTINATION_PORT + 2 * (size - before + UDP_BYTES)
         total += data.view(">u2").sum(axis=1, dtype=np.int64) + last
         for _ in range(2):
             total = (total & 0xFFFF) + (total >> 16)
         checksum = total ^ 0xFFFF
-        _put_sixteen(packets, begin + UDP_CHECKSUM_AT, np.where(checksum == 0, 0xFFFF, checksum))
+        _put_sixteen(packets, begin + before - 2, np.where(checksum == 0, 0xFFFF, checksum))
 
 
 def _put_sixteen(packets, places, value):

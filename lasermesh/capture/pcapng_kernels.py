@@ -4,22 +4,33 @@ The block is that of draft-ietf-opsawg-pcapng section 4.3, in 32-bit words:
 
     type | length | interface | time, high | time, low | captured | original | packet ... | options | length
 
-Its options are `epb_flags` (direction), `epb_packetid` and the end of options.
+Its options are `epb_flags` (direction), `epb_packetid`, `epb_queue` where the class is not 0, a comment where
+the packet was dropped, and the end of options.
 """
 
-from lasermesh.compiled import kernel
+from lasermesh.compiled import inline_kernel, kernel
 
 PACKET_BLOCK = 6
 FLAGS_OPTION = 2 | 4 << 16  # code | length << 16, as one little-endian word
 PACKET_ID_OPTION = 5 | 8 << 16
-HEADER_WORDS = 7
-"""Words of an IPv4 and a UDP header."""
+QUEUE_OPTION = 6 | 4 << 16
 
 BLOCK_WORDS = 14
 """Words of a block without its packet: seven before it, six of options, the length once more."""
 
+QUEUE_WORDS = 2
+"""Words that a class above 0 adds."""
+
 PACKET_AT_WORD = 7
 """Where in its block a packet begins."""
+
+IPV4_WORDS, IPV6_WORDS = 14, 24
+"""16-bit words of headers, with UDP."""
+
+ETHERNET_ADDRESS_WORDS = 6
+ETHERNET_WORDS = 7
+IPV4_TYPE, IPV6_TYPE = 0x0008, 0xDD86
+"""Of what Ethernet carries, with bytes exchanged."""
 
 FLOW_SHIFT = 40
 """A packet's id is flow << 40 | sequence: the same at every hop, unique in the run."""
@@ -41,69 +52,146 @@ def checksum(total):
     return ~total & 0xFFFF
 
 
+@inline_kernel
+def fill_ethernet(ports, port, direction, is_ipv6, halves, half):
+    """Put the Ethernet header of what is seen at a port at a place; the place behind it."""
+    for word in range(ETHERNET_ADDRESS_WORDS):
+        halves[half + word] = ports.link_words[port, direction & 1, word]
+    halves[half + ETHERNET_ADDRESS_WORDS] = IPV6_TYPE if is_ipv6 else IPV4_TYPE
+    return half + ETHERNET_WORDS
+
+
+@inline_kernel
+def fill_headers(templates, records, record, halves, half):
+    """Put the headers of IP and UDP of a record at a place; the place behind them."""
+    flow, size = records.flow[record], records.size_bytes[record]
+    hops = records.hop_limit[record]
+    is_ipv6 = templates.is_ipv6[flow]
+    header_words = IPV6_WORDS if is_ipv6 else IPV4_WORDS
+    for word in range(header_words):
+        halves[half + word] = templates.words[flow, word]
+    # Class selectors (RFC 2474 section 4.2.2) in the upper bits, and below them the congestion marks.
+    service = records.traffic_class[record] << 5 | records.ecn[record]
+    if is_ipv6:
+        udp_bytes = size - 40
+        halves[half] |= service >> 4 | (service & 0xF) << 12
+        halves[half + 2] = swapped(udp_bytes)
+        halves[half + 3] |= hops << 8
+    else:
+        udp_bytes = size - 20
+        identification = records.sequence[record] & 0xFFFF
+        halves[half] |= service << 8
+        halves[half + 1] = swapped(size)
+        halves[half + 2] = swapped(identification)
+        halves[half + 4] |= hops
+        ip_sum = templates.ip_sum[flow] + service + size + identification + (hops << 8)
+        halves[half + 5] = swapped(checksum(ip_sum))
+    # The length counts twice, in the header and in the pseudo-header; 0 would say "none" (RFC 768).
+    udp_checksum = checksum(templates.udp_sum[flow] + 2 * udp_bytes)
+    if udp_checksum == 0:
+        udp_checksum = 0xFFFF
+    half += header_words
+    halves[half - 2] = swapped(udp_bytes)
+    halves[half - 1] = swapped(udp_checksum)
+    return half
+
+
+@inline_kernel
+def fill_options(comments, comment_words, records, record, words, at):
+    """Put the options of a record's block at a place; the place behind them."""
+    sequence = records.sequence[record]
+    words[at] = FLAGS_OPTION
+    words[at + 1] = records.direction[record]
+    words[at + 2] = PACKET_ID_OPTION
+    words[at + 3] = sequence & WORD
+    words[at + 4] = (records.flow[record] << (FLOW_SHIFT - 32) | sequence >> 32) & WORD
+    at += 5
+    if records.traffic_class[record] > 0:
+        words[at] = QUEUE_OPTION
+        words[at + 1] = records.traffic_class[record]
+        at += QUEUE_WORDS
+    cause = records.cause[record]
+    if cause >= 0:
+        for word in range(comment_words[cause]):
+            words[at + word] = comments[cause, word]
+        at += comment_words[cause]
+    words[at] = 0  # their end
+    return at + 1
+
+
 @kernel
 def fill_blocks(
-    template_words,
-    template_ip_sum,
-    template_udp_sum,
+    templates,
+    ports,
+    comments,
+    comment_words,
     start_ns,
+    is_ethernet,
     kept_bytes,
-    time_ps,
-    interface,
-    direction,
-    flow,
-    sequence,
-    size_bytes,
-    hop_limit,
+    records,
     words,
+    halves,
+    packet_at,
 ):
-    """Fill `words` (uint32) with one block per record and return how many words were filled.
+    """Fill `words` with one block per record and return how many words were filled.
 
-    Of each packet so many bytes are kept as `kept_bytes` says.
+    Parameters
+    ----------
+    templates : HeaderTemplates
+    ports : PortTable
+    comments : uint32 array, shape (n_causes, most words)
+        The option that tells a cause of drops.
+    comment_words : int64 array, shape (n_causes,)
+        Words of each.
+    start_ns : int
+        Start of the run, ns since 1970.
+    is_ethernet : bool
+    kept_bytes : int64 array, shape (n,)
+        How much of each packet is kept, but never less than its headers.
+    records : TapRecords
+    words : uint32 array
+    halves : uint16 array
+        The same memory.
+    packet_at : int64 array, shape (n,)
+        Byte of `words` at which each record's packet begins; filled.
     """
+    link_words = ETHERNET_WORDS if is_ethernet else 0
     at = 0
-    for record in range(len(time_ps)):
-        row = flow[record]
-        size = size_bytes[record]
-        captured = min(size, kept_bytes[record])
+    for record in range(len(kept_bytes)):
+        port = records.interface[record]
+        cause = records.cause[record]
+        is_ipv6 = templates.is_ipv6[records.flow[record]]
+        header_words = link_words + (IPV6_WORDS if is_ipv6 else IPV4_WORDS)
+
+        wire_bytes = records.size_bytes[record] + 2 * link_words
+        captured = min(wire_bytes, max(kept_bytes[record], 2 * header_words))
         packet_words = (captured + 3) >> 2
         block_bytes = 4 * (BLOCK_WORDS + packet_words)
-        time_ns = start_ns + time_ps[record] // 1000
+        if records.traffic_class[record] > 0:
+            block_bytes += 4 * QUEUE_WORDS
+        if cause >= 0:
+            block_bytes += 4 * comment_words[cause]
+        time_ns = start_ns + records.time_ps[record] // 1000
 
         words[at] = PACKET_BLOCK
         words[at + 1] = block_bytes
-        words[at + 2] = interface[record]
+        words[at + 2] = ports.number[port]
         words[at + 3] = time_ns >> 32
         words[at + 4] = time_ns & WORD
         words[at + 5] = captured
-        words[at + 6] = size
+        words[at + 6] = wire_bytes
         at += PACKET_AT_WORD
+        packet_at[record] = 4 * at
 
-        identification = sequence[record] & 0xFFFF
-        hops = hop_limit[record]
-        udp_length = size - 20
-        ip_checksum = checksum(template_ip_sum[row] + size + identification + (hops << 8))
-        # The length counts twice, in the header and in the pseudo-header; 0 would say "none" (RFC 768).
-        udp_checksum = checksum(template_udp_sum[row] + 2 * udp_length)
-        if udp_checksum == 0:
-            udp_checksum = 0xFFFF
-        words[at] = template_words[row, 0] | swapped(size) << 16
-        words[at + 1] = template_words[row, 1] | swapped(identification)
-        words[at + 2] = template_words[row, 2] | hops | swapped(ip_checksum) << 16
-        words[at + 3] = template_words[row, 3]
-        words[at + 4] = template_words[row, 4]
-        words[at + 5] = template_words[row, 5]
-        words[at + 6] = swapped(udp_length) | swapped(udp_checksum) << 16
-        for word in range(at + HEADER_WORDS, at + packet_words):
-            words[word] = 0  # the payload; the buffer still holds earlier blocks
+        half = 2 * at
+        if is_ethernet:
+            half = fill_ethernet(ports, port, records.direction[record], is_ipv6, halves, half)
+        half = fill_headers(templates, records, record, halves, half)
         at += packet_words
+        for word in range(half, 2 * at):
+            halves[word] = 0  # the payload; the buffer still holds earlier blocks
 
-        words[at] = FLAGS_OPTION
-        words[at + 1] = direction[record]
-        words[at + 2] = PACKET_ID_OPTION
-        words[at + 3] = sequence[record] & WORD
-        words[at + 4] = (row << (FLOW_SHIFT - 32) | sequence[record] >> 32) & WORD
-        words[at + 5] = 0  # end of options
-        words[at + 6] = block_bytes
-        at += 7
+        at = fill_options(comments, comment_words, records, record, words, at)
+        words[at] = block_bytes
+        at += 1
     return at

@@ -14,18 +14,24 @@ VALIDATE = (
 )
 
 
-@pytest.fixture(scope="session")
-def tshark():
-    """Function that runs tshark on a capture and returns its lines, with checksums validated."""
-    program = shutil.which("tshark")
-    if program is None:
-        reason = "tshark is not installed (Debian: apt-get install tshark)"
+def program(name):
+    """Where a program of Wireshark's is; without it the test is skipped, and fails in CI, which has it."""
+    found = shutil.which(name)
+    if found is None:
+        reason = f"{name} is not installed (Debian: apt-get install tshark)"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def tshark():
+    """Function that runs tshark on a capture and returns its lines, with checksums validated."""
+    tshark = program("tshark")
 
     def run(path, *arguments):
-        command = [program, "-r", str(path), *VALIDATE, *arguments]
+        command = [tshark, "-r", str(path), *VALIDATE, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, encoding="utf-8")
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()

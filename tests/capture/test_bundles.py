@@ -6,7 +6,15 @@ from scapy.layers.inet import IP, UDP
 from scapy.utils import RawPcapNgReader
 
 from lasermesh.bundles.records import Segments
-from lasermesh.capture import CaptureWriter, FlowEnds, Interface, TapRecords, writer
+from lasermesh.capture import (
+    CapturedNodes,
+    CaptureOptions,
+    CaptureWriter,
+    FlowEnds,
+    Interface,
+    TapRecords,
+    writer,
+)
 from lasermesh.capture.bundles import MOST_HEADER_BYTES, NEVER_MS, bundle_headers
 from lasermesh.units import NEVER
 from tests.reference.bundle_reader import crc_16, read_bundle
@@ -16,6 +24,8 @@ START_DTN_MS = 827_323_200_000
 INTERFACES = (Interface("a:b", "ISL port of a to b", 10**9, 10**9),)
 IPN = np.array([1, 20, 300, 70_000, 2**33])
 S = 10**12
+NAMES = ("a", "b", "c", "d", "e")
+IPV6 = np.arange(5 * 16, dtype=np.uint8).reshape(5, 16) | 0x40
 
 FLOWS = FlowEnds(np.array([0, 1, 2]), np.array([1, 2, 3]))
 FIRST_CHANNEL = 1
@@ -31,7 +41,7 @@ class Log:
         self._rows = rows
 
     def describe(self, flow, sequence):
-        rows = [self._rows[key] for key in zip(flow.tolist(), sequence.tolist(), strict=True)]
+        rows = [(*self._rows[key], 0) for key in zip(flow.tolist(), sequence.tolist(), strict=True)]
         return Segments(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
 
 
@@ -50,13 +60,16 @@ def records_of(rows):
     """Records of (flow, sequence, size), a microsecond apart, all leaving on one port."""
     flow, sequence, size = (np.array(column) for column in zip(*rows, strict=True))
     k = np.arange(len(rows))
-    return TapRecords(k * 10**6, k * 0, k * 0 + 2, flow, sequence, size, k * 0 + 64)
+    zero = k * 0
+    return TapRecords(k * 10**6, zero, zero + 2, flow, sequence, size, zero + 64, zero, zero, zero - 1)
 
 
 def capture(path, rows, **options):
+    """Options are those of `CaptureOptions`, and `segments`, `flows`, `more` segments of the log."""
     log = Log({key: segment for key, (segment, _) in BUNDLES.items()} | options.pop("more", {}))
-    options = {"segments": log, "ipn_numbers": IPN} | options
-    with CaptureWriter(path, INTERFACES, FLOWS, START_NS, **options) as open_capture:
+    more = {"segments": options.pop("segments", log), "nodes": CapturedNodes(NAMES, IPV6, IPN)}
+    flows = options.pop("flows", FLOWS)
+    with CaptureWriter(path, INTERFACES, flows, START_NS, CaptureOptions(**options), **more) as open_capture:
         open_capture.write(records_of(rows))
 
 
@@ -105,8 +118,8 @@ def test_checksums_are_right_with_all_that_a_bundle_holds(tmp_path):
 def test_a_packet_of_any_size_holds_a_bundle_that_fills_it_or_none():
     """Where no length in its shortest form fills the packet, a longer form does."""
     size = np.arange(28, 1501)
-    segment = np.array([(3, 0, 4, 10**9, NEVER, 1500, 10**6)] * len(size)).T
-    headers = bundle_headers(Segments(*segment), size, IPN, START_NS)
+    segment = np.array([(3, 0, 4, 10**9, NEVER, 1500, 10**6, 0)] * len(size)).T
+    headers = bundle_headers(Segments(*segment), size, size - 28, IPN, START_NS)
     first = int(np.argmax(headers.length > 0))
     assert not headers.length[:first].any()
     assert headers.length[first:].all()
@@ -124,15 +137,15 @@ def test_a_packet_of_any_size_holds_a_bundle_that_fills_it_or_none():
 
 def test_the_longest_headers_have_room():
     most = 2**62
-    segment = Segments(*np.array([[most, 0, 0, most, most, most, most]]).T)
-    headers = bundle_headers(segment, np.array([65_535]), np.array([most]), START_NS)
+    segment = Segments(*np.array([[most, 0, 0, most, most, most, most, 0]]).T)
+    headers = bundle_headers(segment, np.array([65_535]), np.array([65_507]), np.array([most]), START_NS)
     assert headers.length.tolist() == [91]
     assert MOST_HEADER_BYTES == 92
 
 
 def test_a_run_that_starts_before_2000_has_bundles_of_2000():
-    segment = Segments(*np.array([[0, 0, 1, 0, NEVER, 0, 500]]).T)
-    headers = bundle_headers(segment, np.array([500]), IPN, 10**18 // 2)
+    segment = Segments(*np.array([[0, 0, 1, 0, NEVER, 0, 500, 0]]).T)
+    headers = bundle_headers(segment, np.array([500]), np.array([472]), IPN, 10**18 // 2)
     n = int(headers.length[0])
     data = bytes(headers.data[0, :n]) + bytes(500 - 28 - n - 1) + b"\xff"
     assert read_bundle(data).created_ms == 0
@@ -141,6 +154,28 @@ def test_a_run_that_starts_before_2000_has_bundles_of_2000():
 def test_crc_of_the_reference_is_that_of_the_catalogue():
     """CRC-16/IBM-SDLC, of which X.25 is another name: its check value."""
     assert crc_16(b"123456789") == 0x906E
+
+
+@pytest.mark.parametrize("link_type", ["raw", "ethernet"])
+def test_bundles_go_by_ipv6_and_ethernet_too(tmp_path, tshark, tshark_fields, link_type):
+    flows = FLOWS._replace(ip_version=np.array([4, 4, 6]))
+    more = {(2, 5): ((8, 3, 1, 5 * S, 3600 * S, 0, 501), 501)}
+    rows = [(0, 5, 1500), *BUNDLE_ROWS[:3], *((*key, size) for key, (_, size) in more.items())]
+    logged = {key: segment for key, (segment, _) in more.items()}
+    options = {"flows": flows, "link_type": link_type, "snaplen": 65_535}
+    capture(tmp_path / "a.pcapng", rows, more=logged, **options)
+    fields = ("frame.protocols", "bpv7.primary.src_uri", "bpv7.crc_status", "udp.checksum.status")
+    shown = tshark_fields(tmp_path / "a.pcapng", *fields)
+    link = "raw" if link_type == "raw" else "eth:ethertype"
+    assert shown[0][0] == f"{link}:ip:udp:data"
+    assert [line[1:] for line in shown[1:]] == [["ipn:1.1", "1", "1"]] * 3 + [["ipn:70000.1", "1", "1"]]
+    assert shown[1][0].startswith(f"{link}:ip:udp:bundle:bpv7")
+    assert shown[4][0].startswith(f"{link}:ipv6:udp:bundle:bpv7")
+    assert tshark(tmp_path / "a.pcapng", "-Y", "_ws.malformed or _ws.expert.severity >= error") == []
+    (data, _), link_bytes = packets_of(tmp_path / "a.pcapng")[4], 0 if link_type == "raw" else 14
+    bundle = read_bundle(data[link_bytes + 48 :])
+    assert not bundle.is_fragment and bundle.has_shortest_form
+    assert len(data) == link_bytes + 501
 
 
 def test_plain_packets_stay_as_they_are_beside_bundles(tmp_path):

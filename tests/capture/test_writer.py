@@ -11,72 +11,47 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.utils import RawPcapNgReader
 
-from lasermesh.capture import CaptureWriter, FlowEnds, Interface, TapRecords, writer
+from lasermesh.capture import (
+    CapturedNodes,
+    CaptureOptions,
+    CaptureWriter,
+    FlowEnds,
+    Interface,
+    TapRecords,
+    writer,
+)
 from lasermesh.errors import RunFailed, UserError
+from lasermesh.units import NONE
+from tests.capture.made import (
+    FLOWS,
+    INTERFACES,
+    IPV6,
+    MIXED,
+    NAMES,
+    START,
+    START_NS,
+    capture,
+    random_records,
+    read_blocks,
+    record,
+)
 from tests.capture.reference_writer import write_capture
 
-START = datetime(2026, 3, 20, 12, tzinfo=UTC)
-START_NS = 1_774_008_000 * 10**9
-NAMES = ("gen1-00-00", "New York", "Zürich", "東京", *(f"sat-{row}" for row in range(4, 70_000)))
-INTERFACES = (
-    Interface("New York:gen1-00-00", "GSL port of New York to gen1-00-00", 25 * 10**9, 25 * 10**9),
-    Interface("gen1-00-00:Zürich", "GSL port of gen1-00-00 to Zürich", 1_200_000_000, 100_000_000),
-    Interface("sat-4:sat-5", "ISL port of sat-4 to sat-5", 1_600 * 10**9, 1_600 * 10**9),
-)
-FLOWS = FlowEnds(np.array([1, 2, 3, 254, 65_533]), np.array([2, 1, 255, 4, 65_535]))
 
-
-def random_records(seed, n):
-    """Records of random packets, sorted by time, with the extremes of every column among them."""
-    rng = np.random.default_rng(seed)
-    sequence = rng.integers(0, 2**40, n)
-    sequence[rng.random(n) < 0.5] %= 70_000
-    size = rng.choice([28, 29, 30, 31, 40, 95, 96, 97, 576, 1500, 65535], n)
-    hop_limit = rng.integers(0, 256, n)
-    time_ps = np.sort(rng.integers(0, 10**13, n))
-    columns = (
-        time_ps,
-        rng.integers(0, 3, n),
-        rng.integers(1, 3, n),
-        rng.integers(0, 5, n),
-        sequence,
-        size,
-        hop_limit,
-    )
-    return TapRecords(*columns)
-
-
-def record(time_ps=0, interface=0, direction=2, flow=0, sequence=0, size_bytes=100, hop_limit=64):
-    """One record as columns."""
-    values = (time_ps, interface, direction, flow, sequence, size_bytes, hop_limit)
-    return TapRecords(*(np.array([value]) for value in values))
-
-
-def capture(path, records, **options):
-    """A capture of records on three interfaces; returns the writer's summary."""
-    with CaptureWriter(path, INTERFACES, FLOWS, START, **options) as open_capture:
-        open_capture.write(records)
-        return open_capture.close()
-
-
-def read_blocks(data):
-    """All blocks of a capture as (type, content), their two lengths compared."""
-    at, blocks = 0, []
-    while at < len(data):
-        kind, length = struct.unpack_from("<II", data, at)
-        assert struct.unpack_from("<I", data, at + length - 4) == (length,)
-        blocks.append((kind, data[at + 8 : at + length - 4]))
-        at += length
-    return blocks
-
-
-@pytest.mark.parametrize("snaplen", [28, 96, 65535])
-def test_file_is_that_of_the_slow_writer_byte_for_byte(tmp_path, snaplen):
-    records = random_records(snaplen, 300)
-    capture(tmp_path / "a.pcapng", records, snaplen=snaplen, comment="quick, seed 7", names=NAMES)
+@pytest.mark.parametrize("link_type", ["raw", "ethernet"])
+@pytest.mark.parametrize("flows", ["IPv4", "mixed"])
+@pytest.mark.parametrize("snaplen", [28, 97, 65535])
+def test_file_is_that_of_the_slow_writer_byte_for_byte(tmp_path, snaplen, flows, link_type):
+    flows = {"IPv4": FLOWS, "mixed": MIXED}[flows]
+    records = random_records(snaplen, 150, flows)
+    path = tmp_path / "a.pcapng"
+    options = {"snaplen": snaplen, "link_type": link_type, "limit": 120}
+    capture(path, records, flows, comment="quick, seed 7", **options)
     rows = list(zip(*(column.tolist() for column in records), strict=True))
-    expected = write_capture(INTERFACES, FLOWS, START_NS, rows, snaplen, "quick, seed 7", NAMES)
-    assert (tmp_path / "a.pcapng").read_bytes() == expected
+    is_ethernet = link_type == "ethernet"
+    about = ("quick, seed 7", NAMES, IPV6, is_ethernet, 120)
+    expected = write_capture(INTERFACES, flows, START_NS, rows, snaplen, *about)
+    assert path.read_bytes() == expected
 
 
 def test_scapy_reads_every_packet_back(tmp_path):
@@ -119,7 +94,7 @@ def test_a_udp_checksum_that_comes_out_as_zero_is_written_as_all_ones(tmp_path):
 
 def test_tshark_finds_nothing_malformed_and_no_bad_checksum(tmp_path, tshark, tshark_fields):
     records = random_records(2, 500)
-    capture(tmp_path / "a.pcapng", records, snaplen=65535, names=NAMES)
+    capture(tmp_path / "a.pcapng", records, snaplen=65535)
     fields = tshark_fields(
         tmp_path / "a.pcapng", "frame.protocols", "ip.checksum.status", "udp.checksum.status"
     )
@@ -149,7 +124,7 @@ def test_tshark_takes_no_flow_for_another_protocol(tmp_path, tshark_fields):
     k = np.arange(n)
     with CaptureWriter(tmp_path / "a.pcapng", INTERFACES, flows, START) as open_capture:
         size = np.array([40, 96, 1500])[k % 3]
-        open_capture.write(TapRecords(k, k * 0, k * 0 + 1, k, k, size, k * 0 + 64))
+        open_capture.write(TapRecords(k, k * 0, k * 0 + 1, k, k, size, k * 0 + 64, k * 0, k * 0, k * 0 - 1))
     fields = tshark_fields(tmp_path / "a.pcapng", "udp.srcport", "frame.protocols")
     assert [int(port) for port, _ in fields] == list(range(49152, 49152 + n))
     assert {protocols for _, protocols in fields} == {"raw:ip:udp:data"}
@@ -157,7 +132,7 @@ def test_tshark_takes_no_flow_for_another_protocol(tmp_path, tshark_fields):
 
 def test_tshark_shows_names_directions_and_times(tmp_path, tshark_fields):
     records = random_records(4, 50)
-    capture(tmp_path / "a.pcapng", records, names=NAMES)
+    capture(tmp_path / "a.pcapng", records)
     fields = tshark_fields(
         tmp_path / "a.pcapng",
         *("frame.interface_name", "frame.interface_description", "frame.packet_flags_direction"),
@@ -184,7 +159,9 @@ def test_one_packet_is_followed_by_its_id_from_hop_to_hop(tmp_path, tshark_field
         (6_001_500, 1, 1, 3, 70_000, 1500, 64),
         (6_481_500, 1, 2, 3, 70_000, 1500, 63),
     ]
-    columns = TapRecords(*(np.array(column) for column in zip(*rows, strict=True)))
+    columns = TapRecords(
+        *(np.array(column) for column in zip(*((*row, 0, 0, NONE) for row in rows), strict=True))
+    )
     capture(tmp_path / "a.pcapng", columns)
     packet_id = (3 << 40) + 70_000
     shown = tshark_fields(
@@ -237,10 +214,11 @@ def test_ports_that_appear_during_the_run_are_declared_before_their_packets(tmp_
 
 @pytest.mark.parametrize("portion", [1, 7, 1000])
 def test_file_does_not_depend_on_how_records_are_portioned(tmp_path, monkeypatch, portion):
-    records = random_records(5, 1000)
-    capture(tmp_path / "whole.pcapng", records)
+    records = random_records(5, 1000, MIXED)
+    capture(tmp_path / "whole.pcapng", records, MIXED)
     monkeypatch.setattr(writer, "_BUFFER_BYTES", 20_000)  # several chunks in every large portion
-    with CaptureWriter(tmp_path / "portions.pcapng", INTERFACES, FLOWS, START) as open_capture:
+    nodes = CapturedNodes(NAMES, IPV6)
+    with CaptureWriter(tmp_path / "portions.pcapng", INTERFACES, MIXED, START, nodes=nodes) as open_capture:
         for first in range(0, 1000, portion):
             open_capture.write(TapRecords(*(column[first : first + portion] for column in records)))
     assert (tmp_path / "portions.pcapng").read_bytes() == (tmp_path / "whole.pcapng").read_bytes()
@@ -248,7 +226,9 @@ def test_file_does_not_depend_on_how_records_are_portioned(tmp_path, monkeypatch
 
 def test_limit_keeps_the_first_records_and_counts_the_others(tmp_path):
     records = random_records(6, 100)
-    with CaptureWriter(tmp_path / "a.pcapng", INTERFACES, FLOWS, START, limit=130) as open_capture:
+    with CaptureWriter(
+        tmp_path / "a.pcapng", INTERFACES, FLOWS, START, CaptureOptions(limit=130)
+    ) as open_capture:
         for _ in range(3):
             open_capture.write(records)
         summary = open_capture.close()
@@ -285,13 +265,17 @@ def test_start_before_1970_is_refused(tmp_path):
     [
         {"interface": 3},
         {"interface": -1},
-        {"direction": 0},
+        {"direction": 3},
         {"flow": 5},
         {"sequence": 2**40},
         {"size_bytes": 27},
         {"size_bytes": 65536},
         {"hop_limit": 256},
         {"hop_limit": -1},
+        {"ecn": 4},
+        {"traffic_class": 8},
+        {"cause": 9},
+        {"cause": -2},
     ],
 )
 def test_records_that_no_packet_can_make_are_refused(tmp_path, wrong):
@@ -328,8 +312,8 @@ def test_full_disk_leaves_no_half_of_a_capture(tmp_path, monkeypatch):
         def close(self):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    open_capture._file.close()
-    monkeypatch.setattr(open_capture, "_file", FullDisk())
+    open_capture._out._file.close()
+    monkeypatch.setattr(open_capture._out, "_file", FullDisk())
     with pytest.raises(RunFailed, match="No space left on device; the unfinished file was removed"):
         open_capture.write(random_records(8, 100))
     assert list(tmp_path.iterdir()) == []
@@ -372,4 +356,6 @@ def test_kernel_is_compiled_once(tmp_path):
     capture(tmp_path / "a.pcapng", random_records(10, 10))
     narrow = TapRecords(*(column.astype(np.int32) for column in record()))
     capture(tmp_path / "b.pcapng", narrow)
+    capture(tmp_path / "c.pcapng", random_records(10, 10, MIXED), MIXED, link_type="ethernet")
+    capture(tmp_path / "d.pcapng", random_records(10, 10), split=True)
     assert len(fill_blocks.signatures) == 1

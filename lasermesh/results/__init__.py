@@ -13,7 +13,9 @@ from lasermesh.results.columns import (
     LEFT,
     Contacts,
     FlowCounters,
+    FlowIntervals,
     FlowList,
+    LatencyBins,
     LinkIntervals,
     NextHopChanges,
     Outages,
@@ -23,7 +25,7 @@ from lasermesh.results.columns import (
 )
 from lasermesh.results.folder import RunFolder
 from lasermesh.results.json_text import json_ready, to_json
-from lasermesh.results.loading import Run, load
+from lasermesh.results.loading import AlternativeRuns, Run, load
 from lasermesh.results.summary import LinkTotals, summarise
 from lasermesh.results.text import format_summary
 
@@ -32,9 +34,12 @@ __all__ = [
     "DELIVERED",
     "DROPPED",
     "LEFT",
+    "AlternativeRuns",
     "Contacts",
     "FlowCounters",
+    "FlowIntervals",
     "FlowList",
+    "LatencyBins",
     "LinkIntervals",
     "LinkTotals",
     "NextHopChanges",

@@ -244,7 +244,7 @@ class AlternativesFolder:
         if not self._made_here:
             self.path.mkdir(exist_ok=True)  # as it was found
 
-    def close(self, result, scenario):
+    def close(self, result, scenario, asked=None):
         """Write what came of all, the manifest last.
 
         Parameters
@@ -252,6 +252,8 @@ class AlternativesFolder:
         result : dict
             JSON-ready; `alternatives` lists `name`, `folder`, `status`, `message` and `summary`.
         scenario : dict
+        asked : dict, optional
+            What the run was asked for.
 
         Raises
         ------
@@ -265,6 +267,6 @@ class AlternativesFolder:
         ]
         try:
             summary.write_text(to_json(result), encoding="utf-8")
-            seal(self.path, result, scenario, [summary], alternatives=told)
+            seal(self.path, result, scenario, [summary], asked=asked, alternatives=told)
         except OSError as error:
             raise RunFailed(f"{self.path}: the runs could not be kept: {error.strerror or error}") from error

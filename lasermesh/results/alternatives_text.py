@@ -40,6 +40,11 @@ MEASURES = {
 
 def format_alternatives(result):
     """Text of what `experiments.alternatives.run_alternatives` returns."""
+    return "\n\n".join("\n".join(lines) for lines in alternatives_sections(result)) + "\n"
+
+
+def alternatives_sections(result):
+    """The same in sections: lists of lines, the heading first, TableLine and SentenceLine among them."""
     workloads = _labelled(result["alternatives"])
     labelled = _labelled_flows(result["comparison"])
     bundles = [row for row in labelled if row["counts"] == BUNDLES]
@@ -60,7 +65,7 @@ def format_alternatives(result):
         _captures(result["alternatives"]),
         _not_complete(result["alternatives"]),
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+    return [lines for lines in sections if lines]
 
 
 def label_of(alternative, workload, alone):

@@ -73,6 +73,27 @@ class LinkIntervals(NamedTuple):
     busy_s: np.ndarray  # float64
 
 
+class FlowIntervals(NamedTuple):
+    """What flows did during one or several intervals; row i is one flow in one interval."""
+
+    t_s: np.ndarray  # float64  when the interval began, since the topology's epoch
+    until_s: np.ndarray  # float64  when it ended
+    flow: np.ndarray  # int64
+    sent: np.ndarray  # int64  packets
+    delivered: np.ndarray  # int64
+    bytes_delivered: np.ndarray  # int64
+    dropped: np.ndarray  # int64 (n, N_CAUSES)
+    latency_ps: np.ndarray  # float64 (n, 3)  mean, 50th and 99th percentile, nan where none was delivered
+
+
+class LatencyBins(NamedTuple):
+    """How many packets of flows had which latency; row i is one bin of one flow."""
+
+    flow: np.ndarray  # int64
+    up_to_ps: np.ndarray  # float64  upper edge of the bin
+    delivered: np.ndarray  # int64
+
+
 class PathChanges(NamedTuple):
     """The path of a flow whenever it changes, and its first one; row i is one path of one flow."""
 

@@ -12,44 +12,59 @@ import platform
 import re
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import lasermesh
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.results import tables
 from lasermesh.results.bundle_tables import BUNDLE_TABLES
 from lasermesh.results.json_text import to_json
+from lasermesh.results.kept_topology import KEPT
+from lasermesh.results.manifest_shape import what_is_wrong
 from lasermesh.results.statuses import ENDED
 from lasermesh.results.work_tables import WORK_TABLES
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 CAPTURE = "capture.pcapng"
+CAPTURE_SUFFIXES = (".pcapng", ".pcapng.gz")
 UNFINISHED = "UNFINISHED.txt"
 PROGRAM = "lasermesh"
 SCHEMA = 1
 """Number of the folder's layout; a reader refuses one that it does not know."""
 
 _TEMPORARY_MANIFEST = "manifest.json.part"
+USUAL = {
+    "links": (tables.LINKS, tables.link_table),
+    "paths": (tables.PATHS, tables.path_table),
+    "contacts": (tables.CONTACTS, tables.contact_table),
+    "outages": (tables.OUTAGE_COLUMNS, tables.outage_table),
+    "flow_times": (tables.FLOW_TIMES, tables.flow_time_table),
+    "latency_bins": (tables.LATENCY_BINS, tables.latency_bin_table),
+}
+"""Tables that every run has, beside that of flows: columns, and what makes a table of a portion."""
+
 OBSERVED = {
     "packets": (tables.PACKETS, tables.packet_table),
     "queue": (tables.QUEUE, tables.queue_table),
     "next_hops": (tables.NEXT_HOPS, tables.next_hop_table),
 }
-"""Tables that a run has only if it was asked for them: columns, and what makes a table of a portion."""
+"""Tables that a run has only if it was asked for them."""
 
 RECORDS = WORK_TABLES | BUNDLE_TABLES
 """Tables of records, which a run has if there is something that fills them."""
 
-_TABLES = ("flows", "links", "paths", "contacts", "outages", *OBSERVED, *RECORDS)
+_TABLES = ("flows", *USUAL, *OBSERVED, *RECORDS, *KEPT)
 _FILES = (
     MANIFEST,
     _TEMPORARY_MANIFEST,
     SUMMARY,
-    CAPTURE,
     UNFINISHED,
-    *(f"{name}.parquet" for name in _TABLES),
+    *(f"{name}.parquet{suffix}" for name in _TABLES for suffix in ("", tables.BEFORE)),
 )
+OWN_NAMES = frozenset(name.casefold() for name in _FILES)
+"""In small letters: what nothing else in a run folder may be called."""
+
 _PACKAGES = ("numpy", "numba", "llvmlite", "sgp4", "pyarrow", "scapy", "networkx", "click")
 _UNFINISHED_TEXT = """\
 lasermesh is writing a run into this folder, or was stopped before it could finish.
@@ -63,10 +78,9 @@ class RunFolder:
     Attributes
     ----------
     path : Path
-    capture_path : Path
-        Where a capture goes, if there is one.
-    links, paths, contacts, outages : TableWriter
-        Take `LinkIntervals`, `PathChanges`, `Contacts` and `Outages` in portions while the run goes on.
+    links, paths, contacts, outages, flow_times, latency_bins : TableWriter
+        Take `LinkIntervals`, `PathChanges`, `Contacts`, `Outages`, `FlowIntervals` and `LatencyBins` in
+        portions while the run goes on.
     packets, queue, next_hops : TableWriter or None
         Take `PacketEvents`, `QueueLengths` and `NextHopChanges`, where the run observes these.
     records : dict of TableWriter
@@ -79,27 +93,18 @@ class RunFolder:
 
     def __init__(self, path, node_names, made_here, observed=(), records=()):
         self.path = path
-        self.capture_path = path / CAPTURE
-        self.links = tables.TableWriter(path / "links.parquet", tables.LINKS, tables.link_table, node_names)
-        self.paths = tables.TableWriter(path / "paths.parquet", tables.PATHS, tables.path_table, node_names)
-        self.contacts = tables.TableWriter(
-            path / "contacts.parquet", tables.CONTACTS, tables.contact_table, node_names
-        )
-        self.outages = tables.TableWriter(
-            path / "outages.parquet", tables.OUTAGE_COLUMNS, tables.outage_table, node_names
-        )
-        self.packets, self.queue, self.next_hops = (
-            tables.TableWriter(path / f"{name}.parquet", *OBSERVED[name], node_names)
-            if name in observed
-            else None
-            for name in OBSERVED
-        )
-        self.records = {
-            name: tables.TableWriter(path / f"{name}.parquet", *RECORDS[name], node_names) for name in records
+        written = {
+            name: tables.TableWriter(
+                path / f"{name}.parquet", *(USUAL | OBSERVED | RECORDS)[name], node_names
+            )
+            for name in (*USUAL, *observed, *records)
         }
-        usual = self.links, self.paths, self.contacts, self.outages
-        written = *usual, self.packets, self.queue, self.next_hops, *self.records.values()
-        self._writers = [table for table in written if table is not None]
+        self.links, self.paths, self.contacts, self.outages, self.flow_times, self.latency_bins = (
+            written[name] for name in USUAL
+        )
+        self.packets, self.queue, self.next_hops = (written.get(name) for name in OBSERVED)
+        self.records = {name: written[name] for name in records}
+        self._writers = list(written.values())
         self._made_here = made_here
         self._open = True
 
@@ -157,7 +162,20 @@ class RunFolder:
             if len(getattr(log, name, ())) >= least:
                 writer.write(log.take(name))
 
-    def close(self, summary, scenario, hashes=None, **more):
+    def keep_topology(self, topology):
+        """Write what the manifest does not hold of the topology, if there is anything.
+
+        Parameters
+        ----------
+        topology : Topology
+        """
+        for name, (columns, convert, is_needed) in KEPT.items():
+            if is_needed(topology):
+                writer = tables.TableWriter(self.path / f"{name}.parquet", columns, convert, None)
+                writer.write_table(convert(topology))
+                self._writers.append(writer)
+
+    def close(self, summary, scenario, hashes=None, captures=(), packet_flows=None, **more):
         """Write the remaining files, the manifest last.
 
         Parameters
@@ -168,6 +186,10 @@ class RunFolder:
             The resolved scenario, JSON-ready.
         hashes : dict, optional
             SHA-256 by name of what else fixes the result, such as the link graph.
+        captures : iterable of str
+            Files of the capture by their names here; those in a folder as "folder/name".
+        packet_flows : sequence of int, optional
+            Of the flows of packets, their numbers in the packets' ids; absent: their rows.
         **more
             Further entries of the manifest.
 
@@ -181,12 +203,13 @@ class RunFolder:
         if not self._open:
             raise ValueError(f"{self.path}: the run folder is closed")
         flows = tables.TableWriter(self.path / "flows.parquet", tables.FLOWS, tables.flow_table, None)
-        flows.write_table(tables.flow_table(summary["flows"]))
+        flows.write_table(tables.flow_table(summary["flows"], packet_flows))
         for table in (flows, *self._writers):
             table.close()
         try:
             (self.path / SUMMARY).write_text(to_json(summary), encoding="utf-8")
-            seal(self.path, summary, scenario, self._written(), hashes, **more)
+            files = self._written() + [self.path / name for name in captures]
+            seal(self.path, summary, scenario, files, hashes, captures=list(captures), **more)
         except OSError as error:
             raise RunFailed(f"{self.path}: the run could not be kept: {error.strerror or error}") from error
         self._open = False
@@ -205,7 +228,7 @@ class RunFolder:
 
     def _written(self):
         """Files of the run beside manifest and mark."""
-        names = (SUMMARY, CAPTURE, *(f"{name}.parquet" for name in _TABLES))
+        names = (SUMMARY, *(f"{name}.parquet" for name in _TABLES))
         return [self.path / name for name in names if (self.path / name).exists()]
 
 
@@ -255,7 +278,7 @@ def seal(path, summary, scenario, files, hashes=None, **more):
         "versions": versions(),
         "machine": {"system": platform.platform(), "processors": os.cpu_count()},
         "hashes": {"scenario": hashlib.sha256(scenario_text.encode()).hexdigest()} | (hashes or {}),
-        "files": {file.name: _fingerprint(file) for file in files},
+        "files": {file.relative_to(path).as_posix(): _fingerprint(file) for file in files},
         "scenario": scenario,
     }
     temporary = path / _TEMPORARY_MANIFEST
@@ -334,14 +357,43 @@ def _what_is_in(path, force):
 
 def remove_run(path):
     """Remove the files of a run, the manifest first, and the runs of its alternatives; all else stays."""
-    alternatives = (read_manifest(path) or {}).get("alternatives", ())
+    manifest = read_manifest(path)
+    if manifest is not None and what_is_wrong(manifest):
+        manifest = None  # damaged: it says of nothing that it belongs to the run
+    alternatives = (manifest or {}).get("alternatives", ())
+    captures = captures_of(path, manifest)
     for name in _FILES:
         (path / name).unlink(missing_ok=True)
+    for file in captures:
+        file.unlink(missing_ok=True)
+    for folder in {file.parent for file in captures} - {path}:
+        with contextlib.suppress(OSError):  # where other things are
+            folder.rmdir()
     for folder in (path / each["folder"] for each in alternatives):
         if folder.parent == path and read_manifest(folder) is not None:
             remove_run(folder)
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def captures_of(path, manifest):
+    """Files of the capture in the folder of a run: list of Path.
+
+    Without a manifest (None), of a run that was stopped short, those that bear the usual names.
+    """
+    if manifest is None:
+        usual = CAPTURE.removesuffix(CAPTURE_SUFFIXES[0])
+        found = [path / f"{usual}{suffix}" for suffix in CAPTURE_SUFFIXES]
+        split = [file for file in (path / usual).glob("*") if file.name.endswith(CAPTURE_SUFFIXES)]
+        return [file for file in found if file.is_file()] + sorted(split)
+    names = manifest.get("captures", [name for name in manifest.get("files", ()) if name == CAPTURE])
+    return [path / name for name in names if _may_be_capture(name)]
+
+
+def _may_be_capture(name):
+    """Whether a manifest can mean a file of the run: in its folder or one folder further down."""
+    parts = PurePosixPath(name).parts
+    return len(parts) <= 2 and ".." not in parts and parts[0] != "/" and name.endswith(CAPTURE_SUFFIXES)
 
 
 def remove_remains(path):

@@ -15,10 +15,44 @@ DIGITS = 4
 
 MOST_DECIMALS = 6
 GAP = "  "
+HEADER_LINES = 2
 SPANNED = None
 """Instead of the upper header of a column: the one to the left reaches over this column too."""
 
 INDENT = "  "
+
+
+class TableLine(str):
+    """A line of a table as text, and its cells as they were before they were cut and padded.
+
+    Attributes
+    ----------
+    cells : list of str
+        Of a header SPANNED where the cell to the left reaches over this column too.
+    is_header : bool
+    last_left : bool
+        Whether the last column is text.
+    """
+
+    def __new__(cls, text, cells, is_header, last_left):
+        line = super().__new__(cls, text)
+        line.cells, line.is_header, line.last_left = cells, is_header, last_left
+        return line
+
+
+class SentenceLine(str):
+    """A line of a wrapped sentence.
+
+    Attributes
+    ----------
+    sentence : str
+        All of it, at its first line; "" at the others.
+    """
+
+    def __new__(cls, text, sentence):
+        line = super().__new__(cls, text)
+        line.sentence = sentence
+        return line
 
 
 def shown_width(text):
@@ -64,7 +98,7 @@ def columns(title, headers, rows, last_left=False):
 
     Returns
     -------
-    lines : list of str
+    lines : list of TableLine
         Two lines of headers, then one line for each row.
     """
     upper = [title, *(header[0] for header in headers)]
@@ -92,7 +126,11 @@ def columns(title, headers, rows, last_left=False):
         ]
         for row in table
     ]
-    return [GAP.join(line).rstrip() for line in lines]
+    cells = [upper, ["", *(header[1] for header in headers)], *rows]
+    return [
+        TableLine(GAP.join(line).rstrip(), of_line, place < HEADER_LINES, last_left)
+        for place, (line, of_line) in enumerate(zip(lines, cells, strict=True))
+    ]
 
 
 def _spans(upper):
@@ -169,8 +207,9 @@ def signed(number, digits):
 
 
 def wrapped(text, indent=""):
-    """A sentence in lines of the page's width."""
-    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent + INDENT)
+    """A sentence in lines of the page's width: list of SentenceLine."""
+    lines = textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent + INDENT)
+    return [SentenceLine(line, "" if place else text) for place, line in enumerate(lines)]
 
 
 def label(flow):

@@ -5,7 +5,10 @@ from functools import cached_property
 from pathlib import Path
 
 from lasermesh.errors import UserError
-from lasermesh.results.folder import CAPTURE, MANIFEST, SCHEMA, SUMMARY, read_manifest
+from lasermesh.results.folder import MANIFEST, SCHEMA, SUMMARY, captures_of, read_manifest
+from lasermesh.results.kept_topology import load_topology
+from lasermesh.results.link_use import link_use
+from lasermesh.results.manifest_shape import what_is_wrong
 
 
 class _Kept:
@@ -14,6 +17,11 @@ class _Kept:
     def __init__(self, path, manifest):
         self.path = path
         self.manifest = manifest
+
+    @property
+    def folder(self):
+        """The folder as text, for commands and messages."""
+        return str(self.path)
 
     @property
     def status(self):
@@ -38,10 +46,41 @@ class Run(_Kept):
     def __repr__(self):
         return f"<Run {self.manifest['experiment']}, {self.status}, {self.path}>"
 
+    def _repr_html_(self):
+        """What a notebook shows."""
+        from lasermesh.results.html import run_html
+
+        return run_html(self)
+
     @property
     def capture(self):
-        """Path of the capture; None if the run made none."""
-        return self._file(CAPTURE) if CAPTURE in self.manifest["files"] else None
+        """Path of the capture, of its folder where it is split; None if the folder of the run has none."""
+        if not self.captures:
+            return None
+        first = self.captures[0]
+        return first if first.parent == self.path else first.parent
+
+    @cached_property
+    def captures(self):
+        """Paths of the files of the capture: one, or one for each port where it is split."""
+        files = captures_of(self.path, self.manifest)
+        return [self._file(file.relative_to(self.path).as_posix()) for file in files]
+
+    @cached_property
+    def topology(self):
+        """The `scenario.Topology` that was run, from this folder alone.
+
+        It is equal to the one of the run in all that fixes nodes, positions and links, element sets and
+        contact plans included: `orbits.build_ephemeris(run.topology)` gives every node's place at any time.
+
+        Raises
+        ------
+        TopologyNotKept
+            If the folder does not tell it, as that of an older lasermesh, without element sets and plans.
+        UserError
+            If a file is damaged.
+        """
+        return load_topology(self)
 
     @cached_property
     def flows(self):
@@ -52,6 +91,11 @@ class Run(_Kept):
     def links(self):
         """Table (pyarrow), one row per link and interval in which it did something."""
         return self._table("links")
+
+    @cached_property
+    def link_use(self):
+        """What links did in the whole run (`results.link_use.LinkUse`), without the whole table in memory."""
+        return link_use(self)
 
     @cached_property
     def paths(self):
@@ -67,6 +111,16 @@ class Run(_Kept):
     def outages(self):
         """Table (pyarrow), one row per black hole or micro-loop that a flow met; None from older runs."""
         return self._table_if_kept("outages")
+
+    @cached_property
+    def flow_times(self):
+        """Table (pyarrow), one row per flow and interval in which it did something; None from older runs."""
+        return self._table_if_kept("flow_times")
+
+    @cached_property
+    def latency_bins(self):
+        """Table (pyarrow), one row per flow and bin of latency that holds something; None from older runs."""
+        return self._table_if_kept("latency_bins")
 
     @cached_property
     def packets(self):
@@ -133,18 +187,71 @@ class Run(_Kept):
         """Table (pyarrow), one row per change of a node's store of bundles."""
         return self._table_if_kept("stores")
 
-    def _table_if_kept(self, name):
-        return self._table(name) if f"{name}.parquet" in self.manifest["files"] else None
+    @cached_property
+    def elements(self):
+        """Table (pyarrow), one row per satellite with an element set; None without any."""
+        return self._table_if_kept("elements")
 
-    def _table(self, name):
+    @cached_property
+    def plan(self):
+        """Table (pyarrow), one row per contact of the topology's contact plans; None without any."""
+        return self._table_if_kept("plan")
+
+    @cached_property
+    def plan_nodes(self):
+        """Table (pyarrow), one row per node that only a contact plan names; None without any."""
+        return self._table_if_kept("plan_nodes")
+
+    def has(self, name):
+        """Whether the run has a table of this name, as "packets": some have only what was asked for."""
+        return f"{name}.parquet" in self.manifest["files"]
+
+    def part(self, name, columns=None, filters=None):
+        """Some columns and rows of a table, for one that may be huge, as that of packets.
+
+        Parameters
+        ----------
+        name : str
+            "links", "packets", ...; `has` tells whether there is such a table.
+        columns : list of str, optional
+        filters : list of tuple, optional
+            Of pyarrow: `[("flow", "=", 3)]`; absent: all rows.
+
+        Returns
+        -------
+        table : pyarrow.Table
+
+        Raises
+        ------
+        UserError
+            If the run has no such table, or its file is missing or damaged.
+        """
+        return self._table(name, columns, filters)
+
+    def batches(self, name, columns):
+        """Some columns of a table in portions (pyarrow.RecordBatch); otherwise as `part`."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self._file(f"{name}.parquet")
         try:
-            return pq.read_table(path, memory_map=False)
+            with pq.ParquetFile(path, memory_map=False) as file:
+                yield from file.iter_batches(columns=columns)
         except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path}: the file is damaged: {error}") from error
+            raise _damaged(path, error) from error
+
+    def _table_if_kept(self, name):
+        return self._table(name) if self.has(name) else None
+
+    def _table(self, name, columns=None, filters=None):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._file(f"{name}.parquet")
+        try:
+            return pq.read_table(path, columns=columns, filters=filters, memory_map=False)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
 
     def _file(self, name):
         return _whole_file(self.path, name, self.manifest)
@@ -163,6 +270,12 @@ class AlternativeRuns(_Kept):
         names = ", ".join(each["name"] for each in self.manifest["alternatives"])
         return f"<AlternativeRuns {self.manifest['experiment']}, {self.status}: {names}, {self.path}>"
 
+    def _repr_html_(self):
+        """What a notebook shows."""
+        from lasermesh.results.html import alternatives_html
+
+        return alternatives_html(self)
+
     @cached_property
     def runs(self):
         """`Run` of each alternative by name, of those that left one."""
@@ -177,7 +290,13 @@ def _read_json(path, name, manifest):
     try:
         return json.loads(_whole_file(path, name, manifest).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{path / name}: the file is damaged: {error}") from error
+        raise _damaged(path / name, error) from error
+
+
+def _damaged(path, error):
+    """What to say of a file that cannot be read; of several lines, as pyarrow's, the first tells enough."""
+    reason = str(error).strip().partition("\n")[0]
+    return UserError(f"{path}: the file is damaged: {reason}")
 
 
 def _whole_file(path, name, manifest):
@@ -217,12 +336,15 @@ def load(folder):
             f"{path}: the folder has no {MANIFEST}: it is no run, or one that crashed before its end"
         )
     manifest = read_manifest(path)
-    if manifest is None or "files" not in manifest:
+    if manifest is None or "schema" not in manifest:
         raise UserError(f"{path / MANIFEST}: the file is damaged, or not of lasermesh")
-    if manifest.get("schema") != SCHEMA:
-        writer = manifest.get("versions", {}).get("lasermesh", "(version unknown)")
+    if manifest["schema"] != SCHEMA:
+        versions = manifest.get("versions")
+        writer = (versions if isinstance(versions, dict) else {}).get("lasermesh", "(version unknown)")
         raise UserError(
-            f"{path}: the run was written by lasermesh {writer} in layout {manifest.get('schema')}; "
+            f"{path}: the run was written by lasermesh {writer} in layout {manifest['schema']}; "
             f"this version reads layout {SCHEMA}"
         )
+    if wrong := what_is_wrong(manifest):
+        raise UserError(f"{path / MANIFEST}: the file is damaged: {wrong}")
     return AlternativeRuns(path, manifest) if "alternatives" in manifest else Run(path, manifest)

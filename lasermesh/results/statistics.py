@@ -9,7 +9,7 @@ PERCENTS = (50, 90, 99)
 
 
 def percentile_ps(histogram, upper_edges_ps, longest_ps, percent):
-    """Upper edge of the bin that holds the nearest-rank percentile of a latency.
+    """Upper edge of the bin of the nearest-rank percentile of a latency, or the greatest latency if less.
 
     Parameters
     ----------
@@ -17,18 +17,19 @@ def percentile_ps(histogram, upper_edges_ps, longest_ps, percent):
         Packets by latency, at least one of them.
     upper_edges_ps : array, shape (n_bins,)
     longest_ps : int
-        The greatest latency: what the last bin answers, as it has no upper edge.
+        The greatest latency: what the bin that holds it answers, as no percentile is above it.
     percent : int
 
     Returns
     -------
     latency_ps : float
-        At least the percentile itself, and above it by less than the width of its bin.
+        At least the percentile itself, above it by less than the width of its bin, never above `longest_ps`.
     """
     cumulated = np.cumsum(histogram)
     rank = -(-int(cumulated[-1]) * percent // 100)
     bin_ = int(np.searchsorted(cumulated, rank))
-    return float(longest_ps if bin_ == len(histogram) - 1 else upper_edges_ps[bin_])
+    is_last = bin_ == len(histogram) - 1  # which has no upper edge
+    return float(longest_ps if is_last else min(upper_edges_ps[bin_], longest_ps))
 
 
 def flow_statistics(counters, rows, active_s):

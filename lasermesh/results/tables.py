@@ -13,10 +13,13 @@ from lasermesh.errors import RunFailed
 from lasermesh.packets.causes import CAUSES
 from lasermesh.results.columns import EVENT_NAMES, KIND_NAMES, OUTAGES
 from lasermesh.results.statistics import PERCENTS
-from lasermesh.units import NONE
+from lasermesh.units import NONE, PS_PER_MS
 
 ROW_GROUP = 262_144
 """Rows held back until they are written together: few, large groups are read and written fastest."""
+
+BEFORE = ".before"
+"""Ends the name of a table's file while what is in it is written anew."""
 
 
 class Column(NamedTuple):
@@ -60,6 +63,12 @@ FLOWS = (
     Column("hops_mean", "float64", "links", "links crossed by a delivered packet, mean"),
     Column("marked", "int64", "packets", "packets delivered with a mark of congestion (ECN, RFC 3168)"),
     Column("counts", "string", "", "what its numbers are of: packets, or bundles"),
+    Column(
+        "packet_flow",
+        "int64",
+        "",
+        "number in the ids of its packets, id >> 40; null of bundles, as each hop has one",
+    ),
 )
 
 LINKS = (
@@ -96,6 +105,38 @@ CONTACTS = (
     Column("open_stop", "bool", "", "whether it lasts beyond the time looked at"),
 )
 
+FLOW_TIMES = (
+    Column("t_s", "float64", "s", "start of the interval, since the topology's epoch"),
+    Column("until_s", "float64", "s", "its end, since the topology's epoch"),
+    Column("flow", "int32", "", "row of the flow in the experiment"),
+    Column("sent", "int64", "packets", "packets that entered at the source in the interval"),
+    Column("delivered", "int64", "packets", "packets that reached the destination in the interval"),
+    *_dropped("in the interval, anywhere"),
+    Column("bytes_delivered", "int64", "bytes", "whole IP packets"),
+    *(
+        Column(
+            f"latency_{what}_ms",
+            "float64",
+            "ms",
+            f"one-way latency of those delivered in the interval, {what}; null where none was",
+        )
+        for what in ("mean", "p50", "p99")
+    ),
+)
+"""What flows did over time: only rows in which something was sent, delivered or dropped."""
+
+LATENCY_BINS = (
+    Column("flow", "int32", "", "row of the flow in the experiment"),
+    Column(
+        "up_to_ms",
+        "float64",
+        "ms",
+        "upper edge of a bin of latency, less than 1 % above its lower edge",
+    ),
+    Column("delivered", "int64", "packets", "packets delivered with such a latency, in the whole run"),
+)
+"""Distribution of latency: only bins that hold something, by flow, then latency."""
+
 OUTAGE_COLUMNS = (
     Column("t_s", "float64", "s", "when it began, since the topology's epoch"),
     Column("flow", "int32", "", "row of the flow in the experiment"),
@@ -120,7 +161,12 @@ PACKETS = (
         "begins; delivered; dropped",
     ),
     Column("node", "string", "", "where it was"),
-    Column("link", "int32", "", "id of the link that it left for or arrived over; null else"),
+    Column(
+        "link",
+        "int32",
+        "",
+        "id of the link that it left for or arrived over, or at whose end it was dropped; null if at none",
+    ),
     Column("hop", "int32", "links", "number of the link entered or crossed last, from 1; 0 at the source"),
     Column("packets", "int32", "packets", "packets that travel as this one; more than 1 for a train"),
     Column("size_bytes", "int64", "bytes", "size of each, whole IP packet"),
@@ -166,13 +212,16 @@ def schema_of(columns):
     return pa.schema(fields)
 
 
-def flow_table(flows):
-    """Table of the `flows` of a run's summary, one row per flow."""
+def flow_table(flows, packet_flows=None):
+    """Table of the `flows` of a run's summary, one row per flow; `packet_flows` as for `RunFolder.close`."""
     import pyarrow as pa
 
     rows = []
     for number, flow in enumerate(flows):
-        row = {"flow": number} | {
+        ident = None
+        if flow["counts"] == "packets":  # these come first
+            ident = number if packet_flows is None else packet_flows[number]
+        row = {"flow": number, "packet_flow": ident} | {
             name: value for name, value in flow.items() if name not in ("dropped", "latency_ms")
         }
         row |= {f"dropped_{cause}": count for cause, count in flow["dropped"].items()}
@@ -200,6 +249,26 @@ def link_table(intervals, node_names):
             *(kept.queue_max_bytes, kept.busy_s, kept.marked),
         ],
     )
+
+
+def flow_time_table(intervals, node_names):
+    """Table of `FlowIntervals`."""
+    import pyarrow as pa
+
+    latencies_ms = intervals.latency_ps.T / PS_PER_MS
+    return _table(
+        FLOW_TIMES,
+        [
+            *(intervals.t_s, intervals.until_s, intervals.flow, intervals.sent, intervals.delivered),
+            *(*intervals.dropped.T, intervals.bytes_delivered),
+            *(pa.array(latency_ms, mask=np.isnan(latency_ms)) for latency_ms in latencies_ms),
+        ],
+    )
+
+
+def latency_bin_table(bins, node_names):
+    """Table of `LatencyBins`."""
+    return _table(LATENCY_BINS, [bins.flow, bins.up_to_ps / PS_PER_MS, bins.delivered])
 
 
 def path_table(changes, node_names):
@@ -361,6 +430,41 @@ class TableWriter:
         self.rows += len(table)
         if self._n_waiting >= ROW_GROUP:
             self._flush()
+
+    def renumber(self, name, numbers):
+        """Change a column of numbers of rows where those are known only now.
+
+        What is in the file already is copied in portions; meanwhile the disk holds it twice.
+
+        Parameters
+        ----------
+        name : str
+        numbers : int array
+            The new number of every old one.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        def renumbered(table):
+            at = table.schema.get_field_index(name)
+            field = table.schema.field(at)
+            return table.set_column(at, field, pa.array(numbers[table[name].to_numpy()], field.type))
+
+        self._check()
+        self._waiting = [renumbered(table) for table in self._waiting]
+        if self._writer is None:
+            return
+        before = self.path.with_name(self.path.name + BEFORE)
+        try:
+            self._writer.close()
+            self.path.replace(before)
+            self._writer = pq.ParquetWriter(self.path, schema_of(self._columns), compression="zstd")
+            with pq.ParquetFile(before, memory_map=False) as file:
+                for batch in file.iter_batches(ROW_GROUP):
+                    self._writer.write_table(renumbered(pa.Table.from_batches([batch])))
+            before.unlink()
+        except OSError as error:
+            self._fail(error)
 
     def close(self):
         """Write what waits and end the file; a table without rows is a file too."""

@@ -29,6 +29,10 @@ from lasermesh.results.work_sections import work_sections
 MOST_FLOWS = 20
 """Flows shown one by one; of more, groups and the worst."""
 
+HEADING, WORK, BUNDLES_SENT, TRAFFIC = "heading", "work", "bundles", "traffic"
+LOSSES, LINKS, PATHS, REMARKS = "losses", "links", "paths", "remarks"
+"""What sections are about."""
+
 WORST = 5
 MOST_CHANGES = 8
 NAMES_SHOWN = 20
@@ -36,24 +40,37 @@ NAMES_SHOWN = 20
 
 def format_summary(summary):
     """Text of a summary as `summarise` returns it; entries that are missing are left out."""
+    sections = [lines for _, lines in summary_sections(summary)]
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def summary_sections(summary):
+    """The sections of a summary as text, in the order in which they are read.
+
+    Returns
+    -------
+    sections : list of (str, list of str)
+        What each is about, of `HEADING`, `WORK`, ... above, and its lines, TableLine and SentenceLine among
+        them; those that have nothing to tell are left out.
+    """
     sections = [
-        _heading(summary),
-        *work_sections(summary),
-        *bundle_sections(summary),
-        _traffic(summary),
-        _latencies(summary),
-        _drops(summary),
-        marks_section(summary),
-        transfers_section(summary),
-        services_section(summary),
-        faults_section(summary),
-        outages_section(summary),
-        _busiest_links(summary),
-        _changes(summary, "handovers", "handover_count", "Hand-overs"),
-        _changes(summary, "path_changes", "path_change_count", "Path changes"),
-        _remarks(summary),
+        (HEADING, _heading(summary)),
+        *((WORK, lines) for lines in work_sections(summary)),
+        *((BUNDLES_SENT, lines) for lines in bundle_sections(summary)),
+        (TRAFFIC, _traffic(summary)),
+        (TRAFFIC, _latencies(summary)),
+        (LOSSES, _drops(summary)),
+        (TRAFFIC, marks_section(summary)),
+        (TRAFFIC, transfers_section(summary)),
+        (TRAFFIC, services_section(summary)),
+        (LOSSES, faults_section(summary)),
+        (LOSSES, outages_section(summary)),
+        (LINKS, _busiest_links(summary)),
+        (PATHS, _changes(summary, "handovers", "handover_count", "Hand-overs")),
+        (PATHS, _changes(summary, "path_changes", "path_change_count", "Path changes")),
+        (REMARKS, _remarks(summary)),
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+    return [(about, lines) for about, lines in sections if lines]
 
 
 def _heading(summary):
@@ -84,23 +101,28 @@ def _badness(flow):
     return (dropped / flow["sent"] if flow["sent"] else 0.0, (flow["latency_ms"] or {}).get("p99", 0.0))
 
 
-def _of_packets(entries):
+def worst_first(flows):
+    """Flows in the order of how badly they fared, the worst first."""
+    return sorted(flows, key=_badness, reverse=True)
+
+
+def of_packets(entries):
     """Entries of flows, or of groups of them, that count packets."""
     return [entry for entry in entries if entry.get("counts") != BUNDLES]
 
 
 def _by_flow(summary, title, headers, cells):
     """A table with one row per flow, or per group of flows with the worst ones behind, and the total."""
-    flows = _of_packets(summary["flows"])
+    flows = of_packets(summary["flows"])
     if not flows:
         return [] if summary.get("bundles") else [f"{title}: none"]
     # What work sends between many pairs of nodes says little pair by pair.
     if len(flows) <= MOST_FLOWS and not summary.get("workloads"):
         shown, worst = [(label(flow), flow) for flow in flows], []
     else:
-        groups = _of_packets(summary["flow_groups"])[:MOST_FLOWS]
+        groups = of_packets(summary["flow_groups"])[:MOST_FLOWS]
         shown = [(f"{group['name']}, {counted(group['flows'], 'flow')}", group) for group in groups]
-        worst = [] if summary.get("workloads") else sorted(flows, key=_badness, reverse=True)[:WORST]
+        worst = [] if summary.get("workloads") else worst_first(flows)[:WORST]
         worst = [(label(flow), flow) for flow in worst]
     total = [("all flows", summary["total"])] if len(flows) > 1 else []
 
@@ -141,14 +163,15 @@ def _latencies(summary):
         ]
 
     lines = _by_flow(summary, "Latency", headers, cells)
-    if lines and _of_packets(summary["flows"]):
-        lines.append(f"{INDENT}p50, p90, p99: upper edges of bins less than 1 % wide; min, mean, max: exact")
+    if lines and of_packets(summary["flows"]):
+        bins = "upper edges of bins less than 1 % wide, or max if less"
+        lines.append(f"{INDENT}p50, p90, p99: {bins}; min, mean, max: exact")
     return lines
 
 
 def _drops(summary):
     """Drops by cause, each with the flow that it hit most."""
-    drops, flows = drops_by_cause(summary), _of_packets(summary["flows"])
+    drops, flows = drops_by_cause(summary), of_packets(summary["flows"])
     if not any(number for _, number in drops):
         return ["Drops by cause: none"] if flows or not summary.get("bundles") else []
     sent = sum(flow["sent"] for flow in flows)
@@ -224,11 +247,15 @@ def _what_changed(change):
 
 
 def capture_in_words(capture, folder=""):
-    """What a capture holds, and its file in the folder of the run, which may be named."""
+    """What a capture holds, and its file: in the folder of the run, which may be named, or elsewhere."""
     text = f"{count(capture['written'])} packets at {count(capture['interfaces'])} ports"
-    text += f" in {folder}{capture['file']}"
+    if dropped := capture.get("dropped"):
+        text += f", {count(dropped)} of them dropped there,"
+    files = capture.get("files") or [capture["file"]]
+    where = capture["file"] if "/" in capture["file"] else f"{folder}{capture['file']}"
+    text += f" in {count(len(files))} files in {where}" if len(files) > 1 else f" in {where}"
     if capture["cut"]:
-        text += f"; {count(capture['cut'])} more were left out, over the limit"
+        text += f"; the {count(capture['cut'])} after them were left out (--limit takes more)"
     return text
 
 

@@ -84,10 +84,14 @@ def _label(entry):
 
 def marked(entry, *others):
     """Name of a workload with the marks of what must be known of its figures, and of others beside them."""
-    entries = (entry, *others)
+    return with_marks(_label(entry), entry, *others)
+
+
+def with_marks(text, *entries):
+    """A text with the marks of what must be known of some workloads' figures."""
     marks = GUESSED if any(each["guesses"] for each in entries) else ""
     marks += CENSORED if any(map(_without_time, entries)) else ""
-    return _label(entry) + (f" {marks}" if marks else "")
+    return text + (f" {marks}" if marks else "")
 
 
 def _noun(entry):
@@ -111,6 +115,13 @@ def time_of(entry, measure, what):
         if rank > entry["delivered"]:
             return None
     return (entry[measure] or {}).get(what)
+
+
+def outcome(entry):
+    """How much of a workload was done, in words."""
+    if entry["kind"] == COLLECTIVE:
+        return counted(entry["steps"], "step")
+    return f"{count(entry['delivered'])} of {count(entry[_noun(entry)])} {_noun(entry)} delivered"
 
 
 def _percent(part):

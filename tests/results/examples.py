@@ -27,7 +27,14 @@ MS = 10**9
 # Latencies of every flow's delivered packets, in ps: none, one, and many.
 LATENCIES_PS = ((), (5 * MS,), tuple(range(10 * MS, 20 * MS, MS // 10)))
 
-SCENARIO = {"name": "pencil", "topology": {"name": "four"}, "flows": [{"name": "a"}]}
+SCENARIO = {
+    "name": "pencil",
+    "start_s": 0.0,
+    "duration_s": 12.0,
+    "topology": {"name": "four", "step_s": 1.0, "satellites": [], "ground": []},
+    "packets": {"framing_bytes": 0, "hop_limit": 64, "scale": 1.0},
+    "flows": [{"name": "a"}],
+}
 
 
 def upper_edges_ps():

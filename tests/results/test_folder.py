@@ -44,7 +44,9 @@ def test_finished_folder_holds_these_files_and_no_other(tmp_path):
     finished(tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "contacts.parquet",
+        "flow_times.parquet",
         "flows.parquet",
+        "latency_bins.parquet",
         "links.parquet",
         "manifest.json",
         "outages.parquet",
@@ -97,7 +99,7 @@ def test_flow_table_has_the_columns_and_values_of_the_summary(tmp_path):
         *(f"dropped_{cause}" for cause in CAUSES),
         *("bytes_sent", "bytes_delivered", "goodput_gbps"),
         *(f"latency_{what}_ms" for what in ("min", "mean", "p50", "p90", "p99", "max")),
-        *("jitter_ms", "reordered", "hops_mean", "marked", "counts"),
+        *("jitter_ms", "reordered", "hops_mean", "marked", "counts", "packet_flow"),
     ]
     for row, (stored, told) in enumerate(zip(flows.to_pylist(), summary()["flows"], strict=True)):
         assert stored["flow"] == row
@@ -222,13 +224,64 @@ def test_tables_are_streamed_in_row_groups(tmp_path, monkeypatch):
     assert load(tmp_path / "run").links["link"].to_pylist() == [0, 1, 2, 0, 2] * 7
 
 
-def test_capture_in_the_folder_is_listed(tmp_path):
-    folder = RunFolder.create("x", NODES, output=tmp_path / "run")
-    folder.capture_path.write_bytes(b"blocks")
-    folder.close(summary(), SCENARIO)
-    run = load(tmp_path / "run")
+def finished_with_captures(path, *names):
+    """A finished run, with captures of these names in its folder."""
+    folder = RunFolder.create("pencil", NODES, output=path)
+    for name in names:
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_bytes(b"blocks")
+    folder.close(summary(), SCENARIO, captures=names)
+    return load(path)
+
+
+def test_captures_in_the_folder_are_listed(tmp_path):
+    run = finished_with_captures(tmp_path / "one", "capture.pcapng")
     assert run.manifest["files"]["capture.pcapng"]["bytes"] == 6
-    assert run.capture.read_bytes() == b"blocks"
+    assert run.captures == [run.capture] == [run.path / "capture.pcapng"]
+    split = finished_with_captures(tmp_path / "split", "ports/a-b.pcapng.gz", "ports/b-a.pcapng.gz")
+    assert split.capture == split.path / "ports" and len(split.captures) == 2
+    (split.captures[0]).write_bytes(b"cut")
+    with pytest.raises(UserError, match="the file is damaged"):
+        _ = load(split.path).captures
+
+
+def test_a_capture_of_an_older_run_is_found(tmp_path):
+    path = finished_with_captures(tmp_path / "run", "capture.pcapng").path
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["captures"]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    assert load(path).capture == path / "capture.pcapng"
+
+
+def test_force_removes_captures_of_the_run_alone(tmp_path):
+    path = finished_with_captures(tmp_path / "run", "x.pcapng", "ports/a.pcapng").path
+    (path / "mine.pcapng").write_text("")
+    RunFolder.create("x", NODES, output=path, force=True)
+    assert sorted(file.name for file in path.iterdir()) == [UNFINISHED, "mine.pcapng"]
+
+
+def test_force_removes_captures_that_a_crash_has_left(tmp_path):
+    path = tmp_path / "run"
+    RunFolder.create("x", NODES, output=path)
+    for name in ("capture.pcapng.gz", "other.pcapng", "capture/a.pcapng", "capture/notes.txt"):
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("")
+    RunFolder.create("x", NODES, output=path, force=True)
+    assert sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()) == [
+        UNFINISHED,
+        "capture/notes.txt",
+        "other.pcapng",
+    ]
+
+
+def test_a_manifest_never_leads_out_of_its_folder(tmp_path):
+    (tmp_path / "dear.pcapng").write_text("")
+    path = finished_with_captures(tmp_path / "run").path
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["captures"] = ["../dear.pcapng", str(tmp_path / "dear.pcapng"), "a/../../dear.pcapng"]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    RunFolder.create("x", NODES, output=path, force=True)
+    assert (tmp_path / "dear.pcapng").exists()
 
 
 def test_empty_folder_can_be_named(tmp_path):
@@ -246,7 +299,6 @@ def test_folder_with_a_run_is_refused_without_force(tmp_path):
 def test_force_replaces_a_run_and_leaves_what_is_not_of_it(tmp_path):
     finished(tmp_path / "run")
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    (tmp_path / "run" / "capture.pcapng").write_text("of the old run")
     RunFolder.create("x", NODES, output=tmp_path / "run", force=True)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [UNFINISHED, "notes.txt"]
 
@@ -464,3 +516,90 @@ def test_a_run_that_replaces_another_leaves_nothing_of_its_observations(tmp_path
     folder.close(summary(), SCENARIO)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert "packets.parquet" not in names and "queue.parquet" not in names
+
+
+OLDER = ("machine", "captures", "asked", "warnings", "failure")
+"""What manifests of older versions lack."""
+
+
+def changed_manifest(tmp_path, change):
+    """A finished run's folder whose manifest is as `change` leaves it."""
+    finished(tmp_path / "run")
+    path = tmp_path / "run" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "message"),
+    [
+        (("scenario",), None, '"scenario" is missing'),
+        (("status",), None, '"status" is missing'),
+        (("status",), "half", 'its status is "half"'),
+        (("files",), [], '"files" is not what it should be'),
+        (("files", "links.parquet"), 17, '"files.links.parquet" is not what it should be'),
+        (("files", "links.parquet", "bytes"), "17", '"files.links.parquet.bytes" is not what it should be'),
+        (("versions", "lasermesh"), None, '"versions.lasermesh" is missing'),
+        (("asked",), {"experiment": "x"}, '"asked.sets" is missing'),
+        (("warnings",), [1], r'"warnings\[0\]" is not what it should be'),
+        (("alternatives",), [{"name": "x"}], r'"alternatives\[0\].folder" is missing'),
+        (("scenario", "start_s"), "0", '"scenario.start_s" is not what it should be'),
+        (("scenario", "topology", "ground"), [{"sites": [{}]}], r'ground\[0\].sites\[0\].name" is missing'),
+        (("scenario", "observe"), {"links_every_s": "1"}, '"scenario.observe.links_every_s" is not what'),
+        (("scenario", "packets"), [], '"scenario.packets" is not what it should be'),
+    ],
+)
+def test_a_manifest_without_what_readers_need_is_refused(tmp_path, way, value, message):
+    def change(manifest):
+        *holders, key = way
+        for holder in holders:
+            manifest = manifest[holder]
+        manifest[key] = value
+        if value is None:
+            del manifest[key]
+
+    with pytest.raises(UserError, match=f"manifest.json: the file is damaged: .*{message}"):
+        load(changed_manifest(tmp_path, change))
+
+
+def test_a_run_of_an_older_version_is_loaded(tmp_path):
+    def change(manifest):
+        for key in OLDER:
+            manifest.pop(key, None)
+
+    assert load(changed_manifest(tmp_path, change)).status == "complete"
+
+
+def test_of_a_damaged_manifest_nothing_is_removed_but_what_a_run_has(tmp_path):
+    def change(manifest):
+        manifest |= {"captures": [3], "alternatives": [7]}
+
+    folder = changed_manifest(tmp_path, change)
+    (folder / "notes.txt").write_text("mine")
+    RunFolder.create("next", NODES, output=folder, force=True)
+    assert sorted(path.suffix for path in folder.iterdir() if path.suffix != ".parquet") == [".txt", ".txt"]
+
+
+def test_what_is_wrong_inside_a_table_is_told_in_one_line(tmp_path):
+    finished(tmp_path / "run")
+    run = load(tmp_path / "run")
+    path = tmp_path / "run" / "links.parquet"
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) - 8] = bytes(len(content) - 12)  # both marks and the length of the footer stay
+    path.write_bytes(content)
+    for read in (lambda: run.links, lambda: run.part("links"), lambda: list(run.batches("links", ["link"]))):
+        with pytest.raises(UserError, match=r"links\.parquet: the file is damaged: \S") as failure:
+            read()
+        assert "\n" not in str(failure.value)
+
+
+def test_parts_of_a_table_that_a_run_lacks_are_refused_and_it_says_which_it_has(tmp_path):
+    finished(tmp_path / "run")
+    run = load(tmp_path / "run")
+    assert run.has("links") and not run.has("packets") and run.packets is None
+    assert len(run.part("links", ["link"])) == sum(map(len, run.batches("links", ["link"]))) > 0
+    for read in (run.part, lambda *asked: list(run.batches(*asked))):
+        with pytest.raises(UserError, match=r"packets\.parquet: the file is missing"):
+            read("packets", ["flow"])

@@ -100,7 +100,7 @@ def test_remarks_tell_of_captures_failed_satellites_and_warnings():
     text = format_summary(
         summary(capture=capture, satellites_failed=failed, warnings=["a long step"], scale=0.1)
     )
-    assert "Capture: 1,000,000 packets at 2 ports in capture.pcapng; 5 more were left out" in text
+    assert "Capture: 1,000,000 packets at 2 ports in capture.pcapng; the 5 after them were left out" in text
     assert "1,022: STARLINK-0, STARLINK-1," in text
     assert "STARLINK-19 and 1,002 more, see summary.json" in " ".join(text.split())
     assert "Warning: a long step" in text

@@ -1,7 +1,17 @@
 """lasermesh: a laser mesh network emulator with packet-level routing.
 
-What the commands call is here too, imported when it is first used: `lasermesh.run("quick")`,
-`lasermesh.load("runs/quick")`, `lasermesh.paths(...)`, `lasermesh.load_topology("walker-144")`.
+What the commands call is here too, imported when it is first used:
+
+    import lasermesh as lm
+
+    run = lm.run("quick")                 # or lm.load("runs/quick"), what was run before
+    run.flows                             # a pyarrow table, as run.links, run.paths, ...
+    mesh = lm.topology("walker-144")
+    mesh.graph(at=60.0).to_networkx()     # who is linked to whom
+    mesh.path("Tokyo", "London", at=60.0)
+    lm.view(run, "globe.html"), lm.report(run, "report.html"), lm.plot(run, "latency", output="latency.pdf")
+
+`lasermesh docs python` tells more.
 """
 
 from importlib import import_module
@@ -15,6 +25,7 @@ _API = {
     "compare": "lasermesh.experiments.comparing",
     "check_policy": "lasermesh.experiments.conformance",
     "convert_plan": "lasermesh.experiments.dtn_plans",
+    "draw": "lasermesh.views.plots",
     "explain": "lasermesh.experiments.explaining",
     "find_contacts": "lasermesh.experiments.contacts",
     "find_profile": "lasermesh.experiments.dtn_profiles",
@@ -27,8 +38,13 @@ _API = {
     "open_plan": "lasermesh.experiments.dtn_plans",
     "path_changes": "lasermesh.experiments.path_changes",
     "paths": "lasermesh.experiments.paths",
+    "plot": "lasermesh.experiments.showing",
+    "report": "lasermesh.experiments.showing",
     "run": "lasermesh.experiments.running",
     "throughput": "lasermesh.experiments.throughput",
+    "topology": "lasermesh.experiments.meshes",
+    "trace": "lasermesh.experiments.showing",
+    "view": "lasermesh.experiments.showing",
 }
 
 __all__ = ["__version__", *_API]

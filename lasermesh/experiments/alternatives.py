@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from lasermesh.capture.options import CaptureOptions, lies_in_run_folder
 from lasermesh.errors import Interrupted, UserError
 from lasermesh.experiments.progress import Parts
 from lasermesh.experiments.remembering import check_warm_up
@@ -36,8 +37,27 @@ class RunOrder:
     sets: tuple = ()
     seed: int | None = None
     threads: int | None = None
-    capture: str | None = None
+    capture: CaptureOptions | None = None
     warm_up_s: float | None = None
+
+
+def asked_for(name, sets, seed, warm_up_s, alternatives):
+    """What a run was asked for that its results depend on, as its manifest keeps it to repeat it.
+
+    Parameters
+    ----------
+    name, sets, seed, warm_up_s
+        As `run` takes them; None where nothing was said.
+    alternatives : list of str
+        Those that were chosen; empty where there was nothing to choose, or all were run.
+    """
+    return {
+        "experiment": str(name),
+        "sets": list(sets),
+        "seed": seed,
+        "warm_up_s": warm_up_s,
+        "alternatives": list(alternatives),
+    }
 
 
 def choose_alternatives(experiment, names=()):
@@ -93,12 +113,10 @@ def run_alternatives(
 
     Returns
     -------
-    result : dict
-        `{experiment, seed, status, simulated_s, alternatives: [{name, folder, status, message, summary}],
-        comparison}`, `comparison` as `compare_alternatives` has it. `simulated_s` is that of the longest run.
-        No number but those of wall time depends on how many run at once.
     path : Path
-        The folder.
+        The folder. Its summary is `{experiment, seed, status, simulated_s, alternatives: [{name, folder,
+        status, message, summary}], comparison}`, `comparison` as `compare_alternatives` has it. `simulated_s`
+        is that of the longest run. No number but those of wall time depends on how many run at once.
 
     Raises
     ------
@@ -139,20 +157,31 @@ def run_alternatives(
             "comparison": compare_alternatives(entries),
         }
     )
-    common.close(result, replace(experiment, seed=seed).to_dict())
-    return result, common.path
+    names = [] if len(chosen) == len(experiment.alternatives) else [entry["name"] for entry in entries]
+    asked = asked_for(order.name, order.sets, order.seed, order.warm_up_s, names)
+    common.close(result, replace(experiment, seed=seed).to_dict(), asked)
+    return common.path
 
 
-def _check_capture(spec, chosen):
-    """Refuse a capture whose nodes some alternative does not have; None is good."""
-    if spec is None:
+def _check_capture(options, chosen):
+    """Refuse a capture whose nodes or flows some alternative does not have; None is good."""
+    if options is None:
         return
-    from lasermesh.capture import CaptureSelection
+    if options.file is not None and not lies_in_run_folder(options.file):
+        raise UserError(
+            f"--capture-to {options.file}: {len(chosen)} alternatives cannot be captured in one file; "
+            "give a name without a folder, which lies in the folder of each run"
+        )
+    from lasermesh.experiments.tapping import selection_of
+    from lasermesh.experiments.working import channels_of
 
     wrong = {}
     for alternative in chosen:
         try:
-            CaptureSelection(spec, alternative.experiment.topology.node_names, (), ())
+            flows, pairs = alternative.experiment.expanded_flows, channels_of(alternative.experiment).pairs
+            source = [flow.from_row for flow in flows] + [source for _, source, _ in pairs]
+            destination = [flow.to_row for flow in flows] + [destination for *_, destination in pairs]
+            selection_of(options, alternative.experiment, pairs, source, destination)
         except UserError as error:
             wrong[alternative.name] = str(error)
     if wrong:
@@ -195,7 +224,7 @@ def _run_all(entries, n_nodes, path, order, on_progress, warn):
             "output": str(path / entry["folder"]),
             "seed": order.seed,
             "threads": threads,
-            "capture": order.capture,
+            "capture": order.capture and order.capture._asdict(),
             "warm_up_s": order.warm_up_s,
         }
         for entry in entries

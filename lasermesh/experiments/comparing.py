@@ -17,6 +17,7 @@ from lasermesh.results import RunFolder, comparison, json_ready, load
 from lasermesh.results.figures import figure_names, figure_of, figures_of, value_of
 from lasermesh.results.folder import PROGRAM, SCHEMA, read_manifest, remove_remains, versions
 from lasermesh.results.intervals import CONFIDENCE
+from lasermesh.results.manifest_shape import what_is_wrong
 from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED, WAITING, status_of
 from lasermesh.scenario.options import parse_option
 from lasermesh.scenario.problems import Report, did_you_mean
@@ -102,7 +103,7 @@ def compare(
     UserError
         If anything is wrong with any of the points; nothing has been run then.
     """
-    warn, sets = _once(warn), list(sets)
+    warn, sets = _once(warn), sets if isinstance(sets, str) else list(sets)
     axes = read_axes(list(vary), sets)
     if not axes and seeds in (None, 1):
         raise UserError("there is nothing to compare; give --vary PATH=V1,V2,... or --seeds N")
@@ -241,8 +242,10 @@ class Comparison:
         manifest = read_manifest(folder)
         if manifest is None:
             return "it was not finished" if folder.is_dir() and any(folder.iterdir()) else ""
-        if manifest.get("status") != COMPLETE:
-            return "it failed" if manifest.get("status") == FAILED else "it was interrupted"
+        if what_is_wrong(manifest):
+            return "its manifest is damaged"
+        if manifest["status"] != COMPLETE:
+            return "it failed" if manifest["status"] == FAILED else "it was interrupted"
         if record is None or record.get("scenario_sha256") != manifest["hashes"]["scenario"]:
             return "nothing tells how the run in its folder came to be"
         if manifest["versions"]["lasermesh"] != lasermesh.__version__:

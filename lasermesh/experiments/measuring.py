@@ -82,7 +82,7 @@ def measure(experiment, settle_s, output, threads, on_progress=None, warn=lambda
     simulation = _Settled(experiment, threads, None, on_progress, warn)
     simulation.settle_ps = ps_from_s(settle_s)
     finished = simulation.run(output)
-    if finished.summary["status"] != COMPLETE:
+    if finished.status != COMPLETE:
         raise Interrupted(f"interrupted after {finished.summary['simulated_s']:.3f} s of simulated time")
     counters = simulation.engine.flow_counters()
     return Measured(

@@ -11,7 +11,7 @@ from lasermesh.units import NONE, PS_PER_S
 
 BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
 BYTES_PER_LINK = 900  # a row, in an array that doubles when it grows
-BYTES_PER_FLOW = 12_000  # counters, and the pages of its latency histogram that are touched
+BYTES_PER_FLOW = 20_000  # counters, and the pages of its latency histogram that are touched, two of each
 BYTES_PER_DIRECT_FLOW = 1_000  # counters; it has no histogram
 BYTES_PER_SEGMENT = 64  # of the window of a bulk transfer: how it stands at both ends
 BYTES_PER_TRACE_PACKET = 72  # its time, size and weight: as read, among the flows and in the engine

@@ -4,7 +4,7 @@ import numpy as np
 
 from lasermesh.experiments.tracing import packet_events, queue_lengths
 from lasermesh.packets.causes import N_CAUSES
-from lasermesh.packets.state import NEVER, T_KIND, T_TIME, TAP_COLUMNS, TAP_IN, TAP_QUEUE
+from lasermesh.packets.state import NEVER, TAP_QUEUE
 from lasermesh.results import LinkIntervals, LinkTotals
 from lasermesh.units import PS_PER_S, ps_from_s
 
@@ -111,10 +111,8 @@ class Observation:
         Those that the run folder is to have beside the usual ones.
     """
 
-    def __init__(self, observe, flows, links, processing_ps):
+    def __init__(self, observe, flows, links):
         self._flows = flows
-        self._processing_ps = processing_ps
-        self._arrived = np.zeros((0, TAP_COLUMNS), np.int64)  # arrivals that nodes may not have looked at
         self._traced = flows.traced.astype(bool)
         self._links = links
         self._queue_of = np.array(observe.queue_rows, np.int64).reshape(-1, 2)
@@ -131,15 +129,6 @@ class Observation:
         """Write what the engine's taps saw into the tables of the folder."""
         table = self._links.links
         if "packets" in self.tables:
-            of_run = self._traced, self._flows.hop_limit, table, self._processing_ps
-            folder.packets.write(packet_events(records, *of_run, self._arrived))
-            self._keep_arrived(records)
+            folder.packets.write(packet_events(records, self._traced, self._flows.hop_limit, table))
         if "queue" in self.tables:
             folder.queue.write(queue_lengths(records, table))
-
-    def _keep_arrived(self, records):
-        """Remember the arrivals of the last records for as long as processing may take."""
-        if len(records):
-            arrived = np.concatenate([self._arrived, records[records[:, T_KIND] == TAP_IN]])
-            since_ps = records[-1, T_TIME] - self._processing_ps.max(initial=0)
-            self._arrived = arrived[arrived[:, T_TIME] >= since_ps]

@@ -138,8 +138,8 @@ def check_instant(t_s: float, what: str) -> None:
     UserError
         With `what` as the instant's name.
     """
-    if not math.isfinite(t_s):
-        raise UserError(f"the {what} must be a number of seconds (got {t_s:g})")
+    if isinstance(t_s, (str, bytes)) or np.ndim(t_s) != 0 or not math.isfinite(t_s):
+        raise UserError(f"the {what} must be a number of seconds (got {t_s!r})")
     if abs(t_s) > FURTHEST_YEARS * _YEAR_S:
         raise UserError(
             f"the {what} must be within {FURTHEST_YEARS} years of the topology's epoch (got {t_s:g} s)"

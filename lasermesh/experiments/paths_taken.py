@@ -44,6 +44,15 @@ class PathLog:
         self._lost = np.zeros((2, len(flow_names)), np.int64)
         self._lost_under_old_table = np.zeros(len(flow_names), np.int64)
 
+    def summary(self):
+        """Changes of paths and hand-overs, as the summary has them."""
+        return {
+            "path_changes": self.path_changes,
+            "handovers": self.handovers,
+            "path_change_count": self.n_path_changes,
+            "handover_count": self.n_handovers,
+        }
+
     def note(self, t_s, routes, active):
         """Compare the routes of a new table with those before.
 

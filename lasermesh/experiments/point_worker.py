@@ -13,6 +13,7 @@ def main():
 @answering
 def run_order(order, tell):
     """Run one point."""
+    from lasermesh.capture.options import CaptureOptions
     from lasermesh.experiments.running import run
 
     finished = run(
@@ -22,10 +23,10 @@ def run_order(order, tell):
         order["seed"],
         order["threads"],
         force=True,
-        capture=order.get("capture"),
+        capture=order.get("capture") and CaptureOptions(**order["capture"]),
         on_progress=Teller(tell),
         warn=lambda message: tell(warning=message),
         warm_up_s=order["warm_up_s"],
         alternatives=order.get("alternatives", ()),
     )
-    return {"status": finished.summary["status"], "message": None}
+    return {"status": finished.status, "message": None}

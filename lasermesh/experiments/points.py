@@ -15,7 +15,7 @@ from lasermesh.experiments.alternatives import only_alternative
 from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.results.json_text import to_json
 from lasermesh.scenario import ScenarioError
-from lasermesh.scenario.options import parse_option
+from lasermesh.scenario.options import options_of_sets, parse_option
 from lasermesh.scenario.problems import Report, did_you_mean, shown
 
 MOST_POINTS = 10_000
@@ -89,7 +89,7 @@ def read_axes(vary, sets):
         If one is not written so, repeats a value or a key, or is fixed by `sets` at the same time.
     """
     axes, report = [], Report()
-    fixed = [option.path for text in sets if (option := parse_option(text, report)) is not None]
+    fixed = [option.path for option in options_of_sets(sets, report)]
     for text in vary:
         axis = _read_axis(text)
         if axis.steps in [other.steps for other in axes]:

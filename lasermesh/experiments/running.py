@@ -2,10 +2,17 @@
 
 from dataclasses import replace
 
-from lasermesh.experiments.alternatives import RunOrder, choose_alternatives, run_alternatives
+from lasermesh.capture.options import options_of
+from lasermesh.experiments.alternatives import (
+    RunOrder,
+    asked_for,
+    choose_alternatives,
+    run_alternatives,
+)
 from lasermesh.experiments.policy_of import load_with_policy
-from lasermesh.experiments.simulation import FinishedRun, Simulation
+from lasermesh.experiments.simulation import Simulation
 from lasermesh.machine import processors
+from lasermesh.results import AlternativeRuns, Run, load
 
 
 def run(
@@ -20,7 +27,7 @@ def run(
     warn=lambda message: None,
     warm_up_s=None,
     alternatives=(),
-):
+) -> Run | AlternativeRuns:
     """Run an experiment and leave its folder.
 
     Parameters
@@ -37,8 +44,8 @@ def run(
         Default: the processors of this machine. The result does not depend on it.
     force : bool
         Replace the run in `output`.
-    capture : str, optional
-        `endpoints`, `NODE` or `NODE:PEER`.
+    capture : str or CaptureOptions, optional
+        `endpoints`, `NODE`, `NODE:PEER`, `flow:NAME` or `all`; or how it is to be written, too.
     on_progress : function of Progress, optional
     warn : function of str
     warm_up_s : float, optional
@@ -49,9 +56,9 @@ def run(
 
     Returns
     -------
-    finished : FinishedRun
-        Its summary has status `complete` or, after Ctrl-C, `interrupted`; of several alternatives also
-        `failed`, as the others are kept where one fails.
+    run : Run or AlternativeRuns
+        The folder as `load` opens it. Its status is `complete` or, after Ctrl-C, `interrupted`; of several
+        alternatives also `failed`, as the others are kept where one fails.
 
     Raises
     ------
@@ -62,18 +69,33 @@ def run(
     RunFailed
         If the run could not be finished; what was computed so far is kept with status `failed`.
     """
+    capture = options_of(capture)
     experiment, policy = load_with_policy(name, sets)
     chosen = choose_alternatives(experiment, alternatives)
     if len(chosen) > 1:
         order = RunOrder(name, sets, seed, threads, capture, warm_up_s)
-        return FinishedRun(*run_alternatives(experiment, chosen, order, output, force, on_progress, warn))
+        return load(run_alternatives(experiment, chosen, order, output, force, on_progress, warn))
     if chosen:
         experiment = chosen[0].experiment
     if seed is not None:
         experiment = replace(experiment, seed=seed)
+    warnings = []
+
+    def warn_and_keep(message):
+        warnings.append(message)
+        warn(message)
+
     for warning in experiment.warnings:
-        warn(warning)
+        warn_and_keep(warning)
+    asked = asked_for(name, sets, seed, warm_up_s, [alternative.name for alternative in chosen])
     simulation = Simulation(
-        experiment, threads or processors(), capture, on_progress, warn, warm_up_s, policy
+        experiment,
+        threads or processors(),
+        capture,
+        on_progress,
+        warn_and_keep,
+        warm_up_s,
+        policy,
+        manifest={"asked": asked, "warnings": warnings},
     )
     return simulation.run(output, force)

@@ -1,12 +1,12 @@
 """One run of one experiment: steps, tables, packets, and the folder that is left."""
 
 import time
-from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from lasermesh.capture.writer import unix_ns
 from lasermesh.contacts.intervals import light_times_s
 from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import memory
@@ -18,6 +18,7 @@ from lasermesh.experiments.contact_log import ContactLog
 from lasermesh.experiments.fault_overlay import Faults
 from lasermesh.experiments.faults import faults_of
 from lasermesh.experiments.feeding import LinkFeed
+from lasermesh.experiments.flow_times import FlowLog, latency_bins
 from lasermesh.experiments.foretelling import StepsAhead
 from lasermesh.experiments.forwarding import NextHopLog
 from lasermesh.experiments.left_out import failures_of, skipped_by_reason
@@ -38,7 +39,7 @@ from lasermesh.orbits import build_ephemeris
 from lasermesh.packets import PacketEngine, warm_up
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
 from lasermesh.packets.latency_bins import upper_edges_ps
-from lasermesh.results import FlowCounters, RunFolder, summarise
+from lasermesh.results import FlowCounters, RunFolder, load, summarise
 from lasermesh.results.bundle_tables import bundle_tables_of
 from lasermesh.results.statuses import COMPLETE, FAILED, INTERRUPTED
 from lasermesh.results.work import work_entries
@@ -59,6 +60,9 @@ LONGEST_WINDOW_PS = PS_PER_S // 100
 RECORDS_AT_ONCE = 4096
 """Of work, that are written together while a run goes on."""
 
+TAPS_AT_ONCE = 8192
+"""What taps saw, that is written together, unless SLICE_S of wall time have passed."""
+
 
 POLICIES_OF_THE_SNAPSHOT = ("shortest-delay", "fewest-hops", "ecmp")
 """Those whose tables are the same whichever came before: steps in which nobody sends can do without."""
@@ -74,13 +78,6 @@ class Progress(NamedTuple):
     may_end_early: bool = False  # when all work is done, and all bundles are
 
 
-class FinishedRun(NamedTuple):
-    """A run and where it lies."""
-
-    summary: dict
-    folder: str
-
-
 class Simulation:
     """One run of one experiment."""
 
@@ -93,8 +90,10 @@ class Simulation:
         warn=lambda message: None,
         warm_up_s=None,
         policy=None,
+        manifest=None,
     ):
         self._compilation = EngineCompilation()  # goes on while the rest is built
+        self._manifest = dict(manifest or {})  # what else it is to tell, as it is at the end
         self.experiment = experiment
         self._on_progress = on_progress
         self._warn = warn
@@ -124,12 +123,12 @@ class Simulation:
             experiment.seed,
             folder,
         )
-        self._capture = tapping_of(capture, experiment, self._names, self.flows, warn)
+        self._capture = tapping_of(capture, experiment, channels.pairs, self.flows, warn)
         self._end_ps = ps_from_s(experiment.duration_s)
         available = memory.available_bytes()
         self.engine = PacketEngine(
             len(self._names),
-            self.flows,
+            self.flows if self._capture is None else self._capture.engine_flows(),
             end_ps=self._end_ps,
             seed=experiment.seed,
             threads=threads,
@@ -139,6 +138,7 @@ class Simulation:
             ),
             framing_bytes=experiment.packets.framing_bytes,
             memory_limit_bytes=None if available is None else int(memory.SHARE_TO_USE * available),
+            drop_tapped=None if self._capture is None else self._capture.drop_nodes,
             processing_ps=processing,
             **engine_options(experiment, LONGEST_WINDOW_PS),
         )
@@ -148,11 +148,12 @@ class Simulation:
         self._faults = Faults(faults, experiment.seed, len(self._names)) if faults else None
         queues = Queues(QueuesOfLinks(experiment), experiment.packets.scale)
         self._feed = LinkFeed(experiment, self._links, self.engine, queues, self._watch, is_end, self._faults)
-        self._observation = Observation(experiment.observe, self.flows, self._links, processing)
+        self._observation = Observation(experiment.observe, self.flows, self._links)
         lag = experiment.routing.update != INSTANT
         self._paths = PathLog(flow_list(experiment).name, self._names, self._ephemeris.is_ground, lag)
         self._contacts = ContactLog(self._links, partial(light_times_s, self._links), experiment.start_s)
         self._link_log = LinkLog(self._links, experiment.start_s, experiment.observe.links_every_s)
+        self._flow_log = FlowLog(experiment, self.engine)
         self._outages = OutageLog(self._own_flows, self._end_ps, experiment.start_s)
         self._next_hops = (
             NextHopLog(self._links, experiment.start_s) if experiment.observe.next_hops else None
@@ -201,11 +202,12 @@ class Simulation:
         self._is_quiet = False  # nothing is sent in the step that is going on, so it needs no tables
         self._new_paths = []  # of tables that were just made, not yet written
         self._step_s = None  # start of the step that is going on
-        self._began = self._wall_s = self._compile_s = 0.0
+        self._began = self._wall_s = self._compile_s = self._taps_written = 0.0
+        self._has_taps = self._capture is not None or bool(self._observation.tables)
         self._windows_per_slice = 16
 
     def run(self, output=None, force=False):
-        """Simulate to the end, or until Ctrl-C, and leave the folder: FinishedRun."""
+        """Simulate to the end, or until Ctrl-C, and leave the folder: `Run`."""
         experiment = self.experiment
         RunFolder.check(output, force)
         began = time.perf_counter()
@@ -223,14 +225,16 @@ class Simulation:
             experiment.name, self._names, output, force, observed=observed, records=records
         ) as folder:
             if self._capture is not None:
-                start = experiment.topology.epoch + timedelta(seconds=experiment.start_s)
+                start_ns = unix_ns(experiment.topology.epoch) + ps_from_s(experiment.start_s) // 1000
                 comment = f"experiment {experiment.name}, seed {experiment.seed}"
-                self._capture.open(folder.capture_path, start, comment)
+                self._capture.open(folder.path, start_ns, comment)
             with self._stopping.noted():
                 status = FAILED
                 try:
                     if failure is None:
                         self._simulate(folder)
+                        if self._has_taps:
+                            self._write_taps(folder, rest=True)
                         status = COMPLETE if self._is_over else INTERRUPTED
                 except Interrupted:  # while a policy was at work
                     status = INTERRUPTED
@@ -242,18 +246,12 @@ class Simulation:
                     raise
                 finally:
                     self.engine.close()
-                summary = self._close(folder, status)
+                if failure is not None:
+                    self._manifest["failure"] = str(failure)
+                self._close(folder, status)
         if failure is not None:
             raise RunFailed(f"{failure} (what came of it until then: {folder.path})") from failure
-        return FinishedRun(summary, folder.path)
-
-    def _changes_of_paths(self):
-        return {
-            "path_changes": self._paths.path_changes,
-            "handovers": self._paths.handovers,
-            "path_change_count": self._paths.n_path_changes,
-            "handover_count": self._paths.n_handovers,
-        }
+        return load(folder.path)
 
     @property
     def _is_over(self):
@@ -389,7 +387,8 @@ class Simulation:
         while not done and (self.engine.unfinished or not self._stopping.is_asked):
             before = time.perf_counter()
             windows = self.engine.windows
-            halt_ps = min(until_ps, self._feed.next_limits_ps, self._link_log.next_ps)
+            logs = self._link_log, self._flow_log
+            halt_ps = min(until_ps, self._feed.next_limits_ps, *(log.next_ps for log in logs))
             if self._turns is not None:
                 done = self._turns.advance(halt_ps, self._windows_per_slice, SLICE_S)
             else:
@@ -397,12 +396,15 @@ class Simulation:
             if done and self._link_log.next_ps == halt_ps:
                 self._drain_links()
                 self._link_log.end_interval(folder.links)
+            if done and self._flow_log.next_ps == halt_ps:
+                self._flow_log.end_interval(folder.flow_times)
             if done and self._feed.next_limits_ps == halt_ps:
                 self._feed.change_limits()
             done = done and halt_ps == until_ps
-            if self._capture is not None or self._observation.tables:
-                self._write_taps(folder)
             now = time.perf_counter()
+            if self._has_taps and (self.engine.n_taps >= TAPS_AT_ONCE or now - self._taps_written >= SLICE_S):
+                self._write_taps(folder)
+                now = self._taps_written = time.perf_counter()
             per_window = (now - before) / max(1, self.engine.windows - windows)
             self._windows_per_slice = max(1, min(2 * self._windows_per_slice, round(SLICE_S / per_window)))
             self._wall_s = now - self._began
@@ -428,26 +430,27 @@ class Simulation:
     # -- the end ----------------------------------------------------------------------------------------
 
     def _close(self, folder, status):
-        """Write what remains of the folder; the summary."""
+        """Write what remains of the folder."""
         self._stopping.keep()
         experiment, engine = self.experiment, self.engine
         if self._step_s is not None:  # a run that failed in the midst of a step
             self._end_step(folder)
-        if self._capture is not None or self._observation.tables:
+        if self._has_taps:
             self._write_taps(folder, rest=True)
         self._link_log.close(engine.clock_ps, folder.links)
         self._contacts.close(experiment.start_s + engine.clock_ps / PS_PER_S, folder.contacts)
         self._outages.close(engine.clock_ps, folder.outages)
-        flows = flow_list(experiment)
-        counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
+        flows, rows = flow_list(experiment), range(self._own_flows.n_flows)
         if self._turns is not None:
             self._turns.close()
         for part in self._acting:
             folder.write_records(part.log)
         if self.working is not None:
-            flows, counters = self.working.used_flows(flows, counters)
-        else:
-            counters = counters_of(counters, range(self._own_flows.n_flows))
+            flows, rows = self.working.used_flows(flows)
+        counters = FlowCounters(**engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
+        counters = counters_of(counters, rows)
+        self._flow_log.close(engine.clock_ps, rows, folder.flow_times)
+        folder.latency_bins.write(latency_bins(counters))
         for sentence in (
             *self._feed.complaints(experiment.topology.step_s),
             *missing_links(experiment, self._links.links, self._names),
@@ -456,7 +459,7 @@ class Simulation:
         wall_s = self._wall_s
         hops = engine.packet_hops
         more = {
-            **(self._changes_of_paths() if self._routed_flows.n_flows > 0 else {}),
+            **(self._paths.summary() if self._routed_flows.n_flows > 0 else {}),
             **application_entries(self._own_flows, experiment, counters, engine, self._names),
             **({} if self.working is None else work_entries(self.working.work.totals(), experiment)),
             "bundles": self.bundling and self.bundling.entry(),
@@ -466,7 +469,7 @@ class Simulation:
             "scale": experiment.packets.scale if experiment.packets.scale != 1.0 else None,
             "satellites_failed": failures_of(self._ephemeris) or None,
             "satellites_skipped": skipped_by_reason(experiment.topology) or None,
-            "capture": None if self._capture is None else self._capture.close(),
+            "capture": None if self._capture is None else self._capture.close(engine.clock_ps, self._warn),
         }
         summary = summarise(
             experiment.name,
@@ -488,10 +491,13 @@ class Simulation:
             **more,
         )
         memory = summary["memory"] = memory_of(self._links, self._warm_up_s)
+        folder.keep_topology(experiment.topology)
         folder.close(
             summary,
             experiment.to_dict(),
             {"link_graph": self._feed.link_graph_sha256},
+            captures=[] if self._capture is None else self._capture.files_in_folder,
+            packet_flows=rows,
             engine={
                 "windows": engine.windows,
                 "packet_bytes_peak": engine.peak_packet_bytes,
@@ -502,5 +508,5 @@ class Simulation:
                 "skipped": len(experiment.topology.skipped),
                 "failed": len(self._ephemeris.failures),
             },
+            **self._manifest,
         )
-        return summary

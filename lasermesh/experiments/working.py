@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 
-from lasermesh.experiments.applications import counters_of
 from lasermesh.experiments.mesh_known import KnownMesh
 from lasermesh.experiments.own_contacts import OwnContacts
 from lasermesh.experiments.turns import EnginePort
@@ -24,6 +23,13 @@ from lasermesh.workloads.work import Work, pairs_of
 def channels_of(experiment):
     """All flows that the work of an experiment may need: Channels."""
     return Channels.of(pairs_of(experiment))
+
+
+def channel_names(experiment, pairs):
+    """Names of channels, (workload, source, destination) each, as flows have them, and of their workloads."""
+    nodes, workloads = experiment.topology.node_names, experiment.workloads
+    names = [f"{workloads[w].name}/{nodes[a]}>{nodes[b]}" for w, a, b in pairs]
+    return names, [workloads[w].name for w, _, _ in pairs]
 
 
 class RunNetwork(Transport):
@@ -193,25 +199,23 @@ class Working:
         self.network.close(clock_ps)
         self.work.close()
 
-    def used_flows(self, flows, counters):
-        """The experiment's flows and the channels that were used: FlowList and FlowCounters.
+    def used_flows(self, flows):
+        """The experiment's flows and the channels that were used: FlowList, and their rows in the engine.
 
         Parameters
         ----------
         flows : FlowList
             Of the experiment's own flows.
-        counters : FlowCounters
-            Of all flows of the engine.
         """
         names = self._experiment.topology.node_names
         used = np.flatnonzero(self.network.is_used).tolist()
         rows = [*range(self.rows.start), *(self.rows[channel] for channel in used)]
         channels = self.network.channels
         pairs = [channels.pairs[channel] for channel in used]
-        workloads = self._experiment.workloads
+        channel_name, workload_name = channel_names(self._experiment, pairs)
         n_used = len(used)
         listed = FlowList(
-            name=[*flows.name, *(f"{workloads[w].name}/{names[a]}>{names[b]}" for w, a, b in pairs)],
+            name=[*flows.name, *channel_name],
             from_name=[*flows.from_name, *(names[a] for _, a, _ in pairs)],
             to_name=[*flows.to_name, *(names[b] for _, _, b in pairs)],
             start_s=np.append(flows.start_s, np.zeros(n_used)),
@@ -219,12 +223,12 @@ class Working:
             group=[
                 *flows.group,
                 *(
-                    workloads[workload].name + ("" if channel < channels.n_forward else "/reports")
-                    for channel, (workload, _, _) in zip(used, pairs, strict=True)
+                    workload + ("" if channel < channels.n_forward else "/reports")
+                    for channel, workload in zip(used, workload_name, strict=True)
                 ),
             ],
         )
-        return listed, counters_of(counters, rows)
+        return listed, rows
 
     def _terminals_in_use(self, node):
         """Terminals of a node that have a link, or are pointed at the other end of one to be."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lasermesh.capture.options import CaptureOptions
 from lasermesh.errors import Interrupted, UserError
 from lasermesh.experiments import alternatives as module
 from lasermesh.experiments import point_worker
@@ -95,6 +96,7 @@ def test_each_alternative_is_the_run_that_it_is_alone_with_the_same_seed(tmp_pat
 
     kept = load(tmp_path / "out")
     assert (kept.status, list(kept.runs)) == ("complete", ["on the ground", "in orbit"])
+    assert list(finished.runs) == list(kept.runs) and finished.folder == str(tmp_path / "out")
     assert kept.summary == json.loads((tmp_path / "out" / "summary.json").read_text()) == result
     assert not (tmp_path / "out" / "UNFINISHED.txt").exists()
 
@@ -116,6 +118,15 @@ def test_each_alternative_is_the_run_that_it_is_alone_with_the_same_seed(tmp_pat
     assert [ground["insight_s"]["p50"], orbit["insight_s"]["p50"]] == pytest.approx([0.030, 0.5084])
     assert orbit["ratios"]["delivered_bytes"] == pytest.approx(0.1)
     assert [len(run.scenes) for run in kept.runs.values()] == [2, 2]
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_each_alternative_keeps_the_topology_that_it_ran_on(tmp_path):
+    more = WORK.replace('name = "in orbit"\n', 'name = "in orbit"\nset = "topology.step_s=0.5"\n')
+    run(write_world(tmp_path, more=more), ["duration_s=1.0"], tmp_path / "out")
+    topologies = {name: kept.topology for name, kept in load(tmp_path / "out").runs.items()}
+    assert {name: each.step_s for name, each in topologies.items()} == {"on the ground": 1.0, "in orbit": 0.5}
+    assert all(len(each.links[0].plan_contacts) == 8 for each in topologies.values())
 
 
 def test_some_alternatives_may_be_left_out_and_one_alone_is_a_run_as_any_other(tmp_path):
@@ -258,6 +269,10 @@ def write_one_node_more(folder):
     [
         ({"capture": "Limo"}, '--capture Limo: no node is named "Limo"; did you mean "Lima"?'),
         ({"capture": "Manaus"}, 'alternative in orbit: --capture Manaus: no node is named "Manaus"; write'),
+        (
+            {"capture": CaptureOptions("Quito", file="/dev/null")},
+            "--capture-to /dev/null: 2 alternatives cannot be captured in one file; give a name",
+        ),
         ({"warm_up_s": -1.0}, "the warm-up must be from 0"),
     ],
 )

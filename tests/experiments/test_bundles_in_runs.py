@@ -8,9 +8,13 @@ from scapy.layers.inet import IP, UDP
 from scapy.utils import RawPcapNgReader
 
 from lasermesh.bundles.log import RECORD_TYPES
+from lasermesh.capture.options import CaptureOptions
+from lasermesh.errors import UserError
 from lasermesh.experiments import bundling, simulation
 from lasermesh.experiments.bundling import INWARD_NS, Bundling, inward, most_under_way, with_processing
 from lasermesh.experiments.policy_of import load_with_policy
+from lasermesh.experiments.showing import trace
+from lasermesh.results import load
 from lasermesh.units import NONE, PS_PER_MS, PS_PER_NS, PS_PER_S, PS_PER_US
 from lasermesh.workloads.agenda import Agenda
 from tests.dtn.plans import graph_of_plan, plan_of
@@ -367,7 +371,7 @@ def test_work_and_bundles_go_side_by_side(tmp_path):
 
 
 def test_a_capture_at_the_ends_of_bundles_leaves_other_nodes_out(tmp_path):
-    done = Done(tmp_path, line(n_bytes=14_900), capture="endpoints")
+    done = Done(tmp_path, line(n_bytes=14_900), capture=CaptureOptions("endpoints"))
     assert done.summary["capture"]["written"] == 10 * 2  # as they leave the eye and as they reach the centre
     with RawPcapNgReader(str(tmp_path / "run-0" / "capture.pcapng")) as reader:
         packets = [IP(data) for data, _ in reader]
@@ -378,6 +382,77 @@ def test_a_capture_at_the_ends_of_bundles_leaves_other_nodes_out(tmp_path):
     ]
     assert [segment.offset for segment in segments] == 2 * [1500 * k for k in range(10)]
     assert {(s.source, s.destination, s.total_bytes) for s in segments} == {("ipn:1.1", "ipn:4.1", 14_900)}
+
+
+def test_a_capture_of_all_has_each_link_of_a_bundle_as_segments_leave_and_arrive(tmp_path):
+    done = Done(tmp_path, line(n_bytes=14_900), capture=CaptureOptions("all"))
+    (bundle,) = done.bundles
+    assert done.summary["capture"]["written"] == 10 * 2 * bundle.hops > 20
+
+
+MANY = (
+    """
+[[flows]]
+name = "words"
+kind = "bundle"
+from = "relay"
+to = "dc"
+bundle_bytes = 3000
+[[flows]]
+name = "plain"
+from = "eye"
+to = "dc"
+rate_gbps = 0.0001
+stop_s = 8.0
+""",
+    WORK.replace('["dc"]', '["other", "dc"]'),  # which has no way from the relay to the other
+)
+WITH_BOTH = PLAN + "dc,relay,0,60,400000,0.1\n"
+FAULTS = (
+    "_ws.malformed or _ws.expert.severity >= warning or ip.checksum.status == 0 or udp.checksum.status == 0"
+)
+
+
+def test_captures_of_flows_choose_among_packets_work_and_bundles(tmp_path, tshark):
+    """What is captured of each kind alone is all together."""
+
+    def records(spec):
+        Done(tmp_path, line(*MANY, n_bytes=14_900), plan=WITH_BOTH, capture=CaptureOptions(spec))
+        file = next(tmp_path.glob("*/*.pcapng"))
+        assert tshark(file, "-Y", FAULTS) == []
+        with RawPcapNgReader(str(file)) as reader:
+            found = [(m.tshigh, m.tslow, m.ifname, m.direction or 0, data) for data, m in reader]
+        file.unlink()
+        return found
+
+    parts = {name: records(f"flow:{name}") for name in ("pictures", "words", "plain", "scenes")}
+    assert all(len(part) > 2 for part in parts.values())
+    for name, source in (("pictures", "10.0.0.1"), ("words", "10.0.0.2")):
+        assert IP(parts[name][0][-1]).src == source
+    assert sorted(record for part in parts.values() for record in part) == sorted(records("all"))
+    for spec in ("relay", "endpoints"):
+        assert records(spec)
+
+
+def test_ids_of_packets_of_work_name_flows_of_the_table(tmp_path, tshark_fields):
+    Done(tmp_path, line(*MANY, n_bytes=14_900), plan=WITH_BOTH, capture=CaptureOptions("flow:scenes"))
+    kept = load(tmp_path / "run-0")
+    numbers = {row["name"]: row["packet_flow"] for row in kept.flows.to_pylist()}
+    assert numbers == {
+        "plain": 0,
+        "scenes/relay>dc": 2,
+        "scenes/dc>relay": 4,
+        "pictures": None,
+        "words": None,
+    }
+    shown = tshark_fields(kept.capture, "frame.packet_id", "ip.src", "ip.dst")
+    number_of = {
+        ends: {int(ident) >> 40 for ident, *way in shown if tuple(way) == ends}
+        for ends in {tuple(way) for _, *way in shown}
+    }
+    assert number_of == {("10.0.0.2", "10.0.0.4"): {2}, ("10.0.0.4", "10.0.0.2"): {4}}
+    with pytest.raises(UserError, match="nothing is known of packet scenes/relay>dc#3: "):
+        trace(kept, 2 << 40 | 3)
 
 
 # -------------------------------------------------------------------------------------------------- its parts

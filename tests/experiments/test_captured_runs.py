@@ -6,6 +6,7 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.utils import RawPcapNgReader
 
+from lasermesh.capture.options import CaptureOptions
 from lasermesh.errors import UserError
 from lasermesh.results import format_summary
 
@@ -32,24 +33,31 @@ def test_endpoints_record_what_leaves_the_source_and_reaches_the_destination(wor
     records = packets_of(done.kept)
     out = [record for record in records if record[2] == 2]
     into = [record for record in records if record[2] == 1]
+    lost = [record for record in records if record[2] == 0]
     assert {port for _, port, *_ in out} == {"Quito:left", "Quito:right"}
     assert {port for _, port, *_ in into} == {"Lima:left", "Lima:right"}
     assert len(into) == flow["delivered"]
+    # What waited when a contact ended, or the run; and what found no room.
+    assert {port for _, port, *_ in lost} == {"Quito:left", "Quito:right"}
+    assert 0 < len(lost) <= sum(flow["dropped"].values())
     from_quito = [row for row in done.kept.links.to_pylist() if row["from"] == "Quito"]
     assert len(out) == sum(row["packets"] for row in from_quito)
     assert [record[0] for record in records] == sorted(record[0] for record in records)
-    assert {packet.ttl for *_, packet in out} == {64} and {packet.ttl for *_, packet in into} == {63}
+    assert {packet.ttl for *_, packet in out + lost} == {64} and {packet.ttl for *_, packet in into} == {63}
     assert {(length, packet.src, packet.dst) for *_, length, packet in records} == {
         (1500, "10.0.0.3", "10.0.0.4")
     }
     assert done.summary["capture"] == {
         "file": "capture.pcapng",
+        "files": ["capture.pcapng"],
         "written": len(records),
         "cut": 0,
+        "dropped": len(lost),
         "interfaces": 4,
         "bytes": done.kept.capture.stat().st_size,
     }
-    assert f"Capture: {len(records):,} packets at 4 ports in capture.pcapng" in format_summary(done.summary)
+    told = f"Capture: {len(records)} packets at 4 ports, {len(lost)} of them dropped there, in capture.pcapng"
+    assert told in format_summary(done.summary)
 
 
 def test_a_node_records_both_directions_of_every_port(world):
@@ -60,7 +68,9 @@ def test_a_node_records_both_directions_of_every_port(world):
         seen[packet.id].append((time_ns, port, direction, packet.ttl))
     whole = [hops for hops in seen.values() if len(hops) == 2]
     assert len(whole) > 70
-    for (arrived_ns, *into), (left_ns, *out) in whole:
+    lost = [hops for hops in whole if hops[1][1:] == ("left:Lima", 0, 63)]
+    assert len(lost) == done.summary["capture"]["dropped"] == 1  # in service when the contact ended
+    for (arrived_ns, *into), (left_ns, *out) in (hops for hops in whole if hops not in lost):
         assert into == ["left:Quito", 1, 64] and out == ["left:Lima", 2, 63]
         assert left_ns - arrived_ns == MBPS_SERIALIZATION_NS  # nobody waits at half the rate
     assert done.kept.manifest["files"]["capture.pcapng"]["bytes"] == done.summary["capture"]["bytes"]
@@ -97,16 +107,13 @@ def test_tshark_follows_a_packet_from_end_to_end(world, tshark, tshark_fields):
     assert tshark(done.kept.capture, "-Y", "_ws.malformed or _ws.expert.severity >= warning") == []
 
 
-def test_what_is_over_the_limit_is_counted(world, monkeypatch):
-    from lasermesh.experiments import tapping
-
-    real = tapping.CaptureWriter
-    monkeypatch.setattr(tapping, "CaptureWriter", lambda *a, **k: real(*a, limit=50, **k))
-    done = world(capture="endpoints")
+def test_what_is_over_the_limit_is_counted(world):
+    done = world(capture=CaptureOptions("endpoints", limit=50))
     capture = done.summary["capture"]
     assert capture["written"] == len(packets_of(done.kept)) == 50
     assert capture["cut"] > 400
-    assert f"{capture['cut']:,} more were left out, over the limit" in format_summary(done.summary)
+    told = " ".join(format_summary(done.summary).split())
+    assert f"the {capture['cut']:,} after them were left out (--limit takes more)" in told
 
 
 def test_a_capture_changes_nothing_else(world):

@@ -2,12 +2,13 @@
 
 import io
 import math
+from xml.etree import ElementTree
 
 import networkx
 import pytest
 
 from lasermesh.errors import UserError
-from lasermesh.experiments.graphs import describe_graph, graph, graphml
+from lasermesh.experiments.graphs import graph, graph_at
 from lasermesh.orbits import build_ephemeris
 from lasermesh.scenario import load_topology
 from tests.experiments.skies import shell
@@ -66,7 +67,7 @@ def test_the_graph_has_the_fields_of_the_contract(mixed):
     assert result["utc"] == "2026-03-20T12:00:01.500000Z"
     assert len(result["nodes"]) == 27
     for node in result["nodes"]:
-        assert list(node) == ["name", "kind", "position_km", "sunlight"]
+        assert list(node) == ["name", "kind", "position_km", "sunlight", "transit"]
     for link in result["links"]:
         assert list(link) == ["from", "to", "kind", "range_km", "delay_ms", "rate_gbps"]
         assert link["delay_ms"] == pytest.approx(link["range_km"] / 299.792458, rel=1e-12)
@@ -82,6 +83,7 @@ def test_positions_are_earth_fixed_and_null_where_there_is_none(mixed):
         "kind": "satellite",
         "position_km": None,
         "sunlight": None,
+        "transit": True,
     }
     assert math.hypot(*nodes["w-0-0"]["position_km"]) == pytest.approx(7778.0, abs=20.0)
 
@@ -93,9 +95,9 @@ def test_satellites_are_told_with_how_the_sun_shines_on_them(mixed):
     ]
     assert sunlight == [*expected, None, None, None]  # the bare node and the sites have none
     assert {"sunlit", "umbra"} <= set(expected)
-    shadow = dict(row[:2] for row in describe_graph(graph(mixed)))["satellites in the Earth's shadow"]
+    shadow = dict(row[:2] for row in graph_at(mixed).describe())["satellites in the Earth's shadow"]
     assert int(shadow) == len(expected) - expected.count("sunlit")
-    nodes = networkx.read_graphml(io.BytesIO(graphml(graph(mixed)).encode())).nodes
+    nodes = networkx.read_graphml(io.BytesIO(graph_at(mixed).to_graphml().encode())).nodes
     assert [nodes[f"w-{i // 6}-{i % 6}"]["sunlight"] for i in range(24)] == expected
 
 
@@ -133,10 +135,10 @@ def test_a_planned_link_has_the_length_of_its_light_time(mixed):
 
 def test_graphml_is_read_back_by_networkx(mixed):
     result = graph(mixed)
-    read = networkx.read_graphml(io.BytesIO(graphml(result).encode()))
+    read = networkx.read_graphml(io.BytesIO(graph_at(mixed).to_graphml().encode()))
     assert read.is_directed() and read.graph["topology"] == "mixed" and read.graph["utc"] == result["utc"]
     assert list(read.nodes) == [node["name"] for node in result["nodes"]]
-    assert read.nodes["relay"] == {"kind": "satellite"}
+    assert read.nodes["relay"] == {"kind": "satellite", "transit": True}
     assert [read.nodes["Quito"][key] for key in ("x_km", "y_km", "z_km")] == result["nodes"][25][
         "position_km"
     ]
@@ -148,7 +150,7 @@ def test_graphml_is_read_back_by_networkx(mixed):
 
 def test_the_description_counts_nodes_and_links(mixed):
     result = graph(mixed)
-    rows = {row[0]: row[1:] for row in describe_graph(result)}
+    rows = {row[0]: row[1:] for row in graph_at(mixed).describe()}
     assert rows["satellites"][0] == "25" and rows["ground sites"][0] == "2"
     isl = [link["range_km"] for link in result["links"] if link["kind"] == "isl"]
     assert rows["satellite links, km"][:2] == (str(len(isl)), f"{min(isl):.1f}")
@@ -174,3 +176,38 @@ def test_every_instant_that_is_not_refused_has_a_date(tmp_path, mixed, epoch, ye
     (tmp_path / "mixed.toml").write_text(MIXED.replace("2026-03-20", epoch))
     result = graph(load_topology(tmp_path / "mixed.toml"), years * 365.25 * 86_400.0)
     assert result["utc"].startswith(year)
+
+
+def test_tables_hold_what_json_does_with_units_in_their_metadata(mixed):
+    found = graph_at(mixed)
+    result = found.to_dict()
+    assert found.links.to_pylist() == result["links"]
+    for row, node in zip(found.nodes.to_pylist(), result["nodes"], strict=True):
+        position_km = [row.pop(axis) for axis in ("x_km", "y_km", "z_km")]
+        assert row | {"position_km": None if None in position_km else position_km} == node
+    for table in (found.nodes, found.links):
+        for field in table.schema:
+            name, unit = field.name.rpartition("_")[::2] if "_" in field.name else (field.name, "")
+            assert field.metadata.get(b"unit", b"").decode().lower() == unit, name
+
+
+def test_a_networkx_graph_towards_a_site_leads_through_no_other(mixed):
+    whole, towards = graph_at(mixed).to_networkx(), graph_at(mixed).to_networkx("Pole")
+    assert whole.in_degree("Quito") > 0 and towards.in_degree("Quito") == 0
+    assert set(whole.edges) - set(towards.edges) == {edge for edge in whole.edges if edge[1] == "Quito"}
+    assert dict(whole.nodes(data=True)) == dict(towards.nodes(data=True))
+    assert {whole.edges[edge]["kind"] for edge in whole.in_edges("Quito")} == {"gsl"}
+    with pytest.raises(UserError, match='no node is named "Pol" in topology "mixed"; did you mean "Pole"'):
+        graph_at(mixed).to_networkx("Pol")
+
+
+def test_what_a_notebook_shows_is_the_description_escaped(tmp_path):
+    text = MIXED.replace("epoch", 'name = "a < b"\nepoch', 1)
+    (tmp_path / "mixed.toml").write_text(text)
+    (tmp_path / "plan.csv").write_text(PLAN)
+    found = graph_at(load_topology(tmp_path / "mixed.toml"), 60)
+    page = ElementTree.fromstring(found._repr_html_())
+    assert page.find(".//strong").text == "a < b at t = 60 s, 2026-03-20T12:01:00Z"
+    cells = [tuple(cell.text or "" for cell in row) for row in page.iter("tr")]
+    assert cells == found.describe()
+    assert repr(found) == f"<Graph a < b at t = 60 s: 25 satellites, 2 ground sites, {len(found.kind)} links>"

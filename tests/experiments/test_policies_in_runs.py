@@ -77,6 +77,7 @@ def test_a_policy_that_goes_wrong_is_named_with_step_and_pair_and_two_steps_are_
     assert message.startswith('routing policy "mine.py:mine" at t = 2 s ') and words in message
     kept = load(tmp_path / "run")
     assert (kept.status, kept.summary["simulated_s"]) == ("failed", 2.0)
+    assert message.startswith(kept.manifest["failure"])
     assert kept.flows["delivered"][0].as_py() > 0
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lasermesh.contacts import contact_plan
+from lasermesh.experiments.running import run
 from lasermesh.orbits import build_ephemeris
 from lasermesh.packets.causes import CAUSES
-from lasermesh.results import format_summary
+from lasermesh.results import Run, format_summary, load
 from lasermesh.scenario import load_experiment
 from tests.experiments.worlds import OWLT_S, go, write_moving, write_world
 
@@ -61,6 +62,14 @@ def test_summary_and_manifest_tell_what_was_run(world):
     assert done.summary["simulated_s"] == 4.0
     assert done.summary["engine"]["threads"] == 1
     assert done.warnings == []
+
+
+def test_a_run_comes_back_opened_as_its_folder_is_by_load(tmp_path):
+    opened = run(write_world(tmp_path), ["duration_s=0.1"], tmp_path / "out")
+    again = load(tmp_path / "out")
+    assert type(opened) is type(again) is Run and opened.folder == str(tmp_path / "out")
+    assert opened.flows.equals(again.flows) and opened.flows.num_rows == 1
+    assert opened.summary == again.summary and opened.status == again.status == "complete"
 
 
 def test_a_lone_packet_takes_the_light_time_and_two_serializations(world):

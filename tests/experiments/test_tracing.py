@@ -11,21 +11,32 @@ from lasermesh.units import NONE
 
 TABLE = LinkTable(np.array([0, 1]), np.array([1, 2]), np.zeros(2, np.int8), np.zeros(2, np.int16))
 LIMIT = 8
-NO_RECORDS = np.zeros((0, state.TAP_COLUMNS), np.int64)
 
 
-def record(time_ps, kind, place, flow=1, sequence=0, hops_left=LIMIT, size=1500, created_ps=0, marked=False):
+def record(
+    time_ps,
+    kind,
+    place,
+    flow=1,
+    sequence=0,
+    hops_left=LIMIT,
+    size=1500,
+    created_ps=0,
+    marked=False,
+    at_link=0,
+):
     row = np.zeros(state.TAP_COLUMNS, np.int64)
     row[state.T_TIME], row[state.T_KIND], row[state.T_PLACE] = time_ps, kind, place
     row[state.T_IDENT] = flow << state.SEQUENCE_BITS | sequence
     row[state.T_WORD] = size << state.SIZE_SHIFT | hops_left << state.HOP_SHIFT | marked * state.CE_BIT
     row[state.T_CREATED] = created_ps
+    row[state.T_TAIL] = at_link
     return row
 
 
 def events_of(*records):
     traced, hop_limits = np.array([False, True]), np.full(2, LIMIT)
-    return packet_events(np.stack(records), traced, hop_limits, TABLE, np.zeros(3, np.int64), NO_RECORDS)
+    return packet_events(np.stack(records), traced, hop_limits, TABLE)
 
 
 def test_a_packet_is_followed_from_link_to_link():
@@ -57,43 +68,32 @@ def test_what_nobody_asked_for_is_left_out():
     assert len(events_of(queue).time_ps) == 0
 
 
-def test_drops_tell_why_and_how_many_links_were_crossed():
+def dropped(time_ps, cause, node, at_link=NONE, **of_packet):
+    return record(time_ps, state.TAP_DROPPED + cause, node, at_link=at_link, **of_packet)
+
+
+def test_drops_tell_why_and_where_and_how_many_links_were_crossed():
     """One that joins a queue, or would, has paid the last link's hop; one that has just come has not."""
     events = events_of(
-        record(1, state.TAP_DROPPED + NO_ROUTE, 0),  # at its source
-        record(2, state.TAP_DROPPED + NO_ROUTE, 0, hops_left=0),  # there too, before it got its hop limit
-        record(3, state.TAP_DROPPED + QUEUE, 1, hops_left=LIMIT - 1),
-        record(4, state.TAP_DROPPED + LINK_DOWN, 2, hops_left=LIMIT - 2),
-        record(5, state.TAP_DROPPED + HOP_LIMIT, 2, hops_left=1),
-        record(6, state.TAP_DROPPED + BIT_ERROR, 1, hops_left=LIMIT),
+        dropped(1, NO_ROUTE, 0),  # at its source
+        dropped(2, NO_ROUTE, 0, hops_left=0),  # there too, before it got its hop limit
+        dropped(3, QUEUE, 1, at_link=1, hops_left=LIMIT - 1),
+        dropped(4, LINK_DOWN, 0, at_link=0),
+        dropped(5, HOP_LIMIT, 2, hops_left=1),
+        dropped(6, BIT_ERROR, 1, at_link=0, hops_left=LIMIT),
     )
-    assert events.hop.tolist() == [0, 0, 1, 2, LIMIT, 1]
+    assert events.hop.tolist() == [0, 0, 1, 0, LIMIT, 1]
     assert events.cause.tolist() == [NO_ROUTE, NO_ROUTE, QUEUE, LINK_DOWN, HOP_LIMIT, BIT_ERROR]
-    assert events.node.tolist() == [0, 0, 1, 2, 2, 1] and set(events.link.tolist()) == {NONE}
+    assert events.node.tolist() == [0, 0, 1, 0, 2, 1]
+    assert events.link.tolist() == [NONE, NONE, 1, 0, NONE, 0]
     assert set(events.event.tolist()) == {DROPPED}
 
 
 def test_a_failed_node_drops_what_reaches_it_and_what_waits_in_it():
     """Of two packets with the same hops left, one has come over its second link, one waits for its."""
     events = events_of(
-        record(9, state.TAP_IN, 1, sequence=1, hops_left=LIMIT - 1),
-        record(9, state.TAP_DROPPED + NODE_DOWN, 2, sequence=1, hops_left=LIMIT - 1),
-        record(9, state.TAP_DROPPED + NODE_DOWN, 1, sequence=2, hops_left=LIMIT - 1),
-        record(9, state.TAP_DROPPED + NODE_DOWN, 0, sequence=3),
+        dropped(9, NODE_DOWN, 2, at_link=1, sequence=1, hops_left=LIMIT - 1),
+        dropped(9, NODE_DOWN, 1, at_link=1, sequence=2, hops_left=LIMIT - 1),
+        dropped(9, NODE_DOWN, 0, sequence=3),
     )
-    assert events.hop.tolist() == [2, 2, 1, 0]
-
-
-def test_a_failed_node_drops_what_has_arrived_before_once_it_would_have_looked_at_it():
-    """Node 1 takes 5 ps for what came at 12, told of before, and at 14; the third has waited there."""
-    came = record(12, state.TAP_IN, 0, sequence=1)
-    records = [record(14, state.TAP_IN, 0, sequence=2)]
-    records += [
-        record(time_ps, state.TAP_DROPPED + NODE_DOWN, 1, sequence=sequence, hops_left=hops_left)
-        for time_ps, sequence, hops_left in ((17, 1, LIMIT), (17, 3, LIMIT - 1), (19, 2, LIMIT))
-    ]
-    processing_ps = np.array([0, 5, 0])
-    events = packet_events(
-        np.stack(records), np.array([False, True]), np.full(2, LIMIT), TABLE, processing_ps, came[None]
-    )
-    assert events.hop.tolist() == [1, 1, 1, 1]
+    assert events.hop.tolist() == [2, 1, 0]

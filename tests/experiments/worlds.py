@@ -101,3 +101,56 @@ def go(file, output, **options):
     warnings = []
     finished = run(file, output=output, warn=warnings.append, **options)
     return SimpleNamespace(summary=finished.summary, kept=load(finished.folder), warnings=warnings)
+
+
+CHAIN = """
+duration_s = {duration_s}
+[topology]
+name = "chain"
+[[topology.satellites]]
+name = "s"
+fixed = {nodes}
+[[topology.links]]
+rule = "plan"
+plan = "chain.csv"
+[packets]
+queue_packets = 4
+[[flows]]
+name = "data"
+kind = "poisson"
+from = "n00"
+to = "n{last:02d}"
+rate_gbps = 0.0008
+packet_bytes = 1000
+ecn = true
+class = 3
+[[flows]]
+name = "ask"
+kind = "request"
+from = "n{last:02d}"
+to = "n00"
+requests_per_s = 20.0
+packet_bytes = 100
+response_bytes = 2500
+service_s = 0.001
+ip_version = 6
+[observe]
+trace_flows = "all"
+"""
+
+
+def write_chain(folder, hops=10, duration_s=0.5, slow_hop=5):
+    """The file of an experiment over nodes n00, n01, ... in a row, with a link too slow for the data.
+
+    The light takes 1.0, 1.3, 1.6, ... ms from node to node, both ways; links have 1 Mbit/s, the slow one 0.6.
+    """
+    rows = ["from,to,start_s,stop_s,rate_bps,owlt_s"]
+    for hop in range(hops):
+        rate_bps = 600_000 if hop == slow_hop else 1_000_000
+        ends = f"n{hop:02d}", f"n{hop + 1:02d}"
+        rows += [f"{a},{b},0,1e9,{rate_bps},{0.001 + 0.0003 * hop:.4f}" for a, b in (ends, ends[::-1])]
+    (folder / "chain.csv").write_text("\n".join(rows) + "\n")
+    path = folder / "chain.toml"
+    nodes = [f"n{hop:02d}" for hop in range(hops + 1)]
+    path.write_text(CHAIN.format(duration_s=duration_s, nodes=str(nodes).replace("'", '"'), last=hops))
+    return path

@@ -6,12 +6,15 @@ here, and nothing but click is imported before a command is known.
 
 import importlib
 import importlib.util
+import io
+import re
 import sys
 from difflib import get_close_matches
 
 import click
 
 from lasermesh import __version__
+from lasermesh.cli.terminal import styled
 from lasermesh.errors import Interrupted, RunFailed, UserError
 
 COMMANDS = {
@@ -19,6 +22,10 @@ COMMANDS = {
     "compare": "Run an experiment with varied values and seeds, tell what differs.",
     "path": "Path, round-trip time and hops between two nodes over time.",
     "throughput": "How much a network carries, beside the most that any routing could.",
+    "trace": "One packet's life, hop by hop, out of a run that followed it.",
+    "plot": "Draw a run: latency, links, queues, contacts, a map, comparisons, as PNG, SVG or PDF.",
+    "view": "A run or a topology on a globe, as one page that needs no network, or as CZML for Cesium.",
+    "report": "One self-contained page about a run: figures, plots, losses, how to repeat it.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",
     "dtn": "Store and forward: contact-graph routing over contact plans.",
@@ -120,7 +127,7 @@ def main(argv=None):
     except click.Abort:  # what click makes of Ctrl-C
         return EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except UserError as error:
         return _complain(error, EXIT_USAGE)
@@ -138,5 +145,18 @@ def main(argv=None):
 def _complain(message, exit_code):
     """Say on stderr what went wrong, without a traceback; a list of problems carries its own heading."""
     text = str(message)
-    click.echo(text if "\n" in text else f"Error: {text}", err=True)
+    click.echo(text if "\n" in text else f"{_heading()} {text}", err=True)
     return exit_code
+
+
+def _show(error):
+    """Print what click says of a wrong command on stderr, as it says it."""
+    text = io.StringIO()
+    error.show(text)
+    click.echo(
+        re.sub("^Error:", _heading(), text.getvalue(), count=1, flags=re.MULTILINE), nl=False, err=True
+    )
+
+
+def _heading():
+    return styled("Error:", sys.stderr, fg="red")

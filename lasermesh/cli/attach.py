@@ -2,7 +2,15 @@
 
 import click
 
-from lasermesh.cli.common import TOPOLOGY, json_option, print_json, print_table, set_option, warn
+from lasermesh.cli.common import (
+    TOPOLOGY,
+    json_option,
+    print_json,
+    print_table,
+    quiet_option,
+    set_option,
+    warn,
+)
 from lasermesh.cli.progress import ProgressLine
 
 AS_IT_IS = "topology"
@@ -84,8 +92,9 @@ class Values(click.ParamType):
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Runs at once (all processors).")
 @click.option("-o", "--output", metavar="FILE", help="Write the table as FILE.csv or FILE.parquet too.")
 @set_option
+@quiet_option("No progress")
 @json_option
-def command(topology, start, duration, sets, output, as_json, **options):
+def command(topology, start, duration, sets, output, quiet, as_json, **options):
     """How well guests of a mesh are connected, by choice and time to acquire.
 
     Each group of guests is followed with the links it would have, but without packets: connected share,
@@ -101,7 +110,7 @@ def command(topology, start, duration, sets, output, as_json, **options):
 
     if output is not None:
         check_file_name(output)
-    line = ProgressLine()
+    line = ProgressLine(quiet)
     try:
         study = attach(
             topology,

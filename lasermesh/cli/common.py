@@ -2,10 +2,12 @@
 
 import json
 import math
+import sys
 
 import click
 
 from lasermesh import shipped
+from lasermesh.cli.terminal import styled
 
 
 def json_text(value) -> str:
@@ -36,7 +38,7 @@ def print_json(value):
 
 def warn(message):
     """Print a warning on stderr."""
-    click.echo(f"warning: {message}", err=True)
+    click.echo(f"{styled('warning:', sys.stderr, fg='yellow')} {message}", err=True)
 
 
 def load_and_warn(topology, sets):
@@ -108,6 +110,13 @@ EXPERIMENT = ShippedName(shipped.list_experiments)
 SCENARIO = ShippedName(shipped.list_topologies, shipped.list_experiments)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+
+def quiet_option(silenced):
+    """The option `--quiet` of a command that tells how far it is; the help says what is not printed then."""
+    return click.option("-q", "--quiet", is_flag=True, help=f"{silenced}; warnings and errors stay.")
+
+
 set_option = click.option(
     "--set",
     "sets",

@@ -4,8 +4,17 @@ from collections import Counter
 
 import click
 
-from lasermesh.cli.common import EXPERIMENT, json_option, print_json, set_option, warm_up_option, warn
+from lasermesh.cli.common import (
+    EXPERIMENT,
+    json_option,
+    print_json,
+    quiet_option,
+    set_option,
+    warm_up_option,
+    warn,
+)
 from lasermesh.cli.progress import ProgressLine
+from lasermesh.cli.terminal import print_summary
 from lasermesh.errors import Interrupted, RunFailed
 
 
@@ -52,6 +61,7 @@ from lasermesh.errors import Interrupted, RunFailed
 )
 @click.option("--alternative", metavar="NAME", help="Which one, of an experiment that has alternatives.")
 @warm_up_option
+@quiet_option("Print the folder alone, no progress and no tables")
 @json_option
 def command(
     experiment,
@@ -66,6 +76,7 @@ def command(
     metrics,
     alternative,
     warm_up,
+    quiet,
     as_json,
 ):
     """Run an experiment with varied values and seeds, tell what differs.
@@ -83,7 +94,7 @@ def command(
     from lasermesh.experiments.comparing import compare
     from lasermesh.results.comparison_text import format_comparison
 
-    progress = CompareProgress()
+    progress = CompareProgress(quiet)
     try:
         result = compare(
             experiment,
@@ -104,8 +115,10 @@ def command(
         progress.end()
     if as_json:
         print_json(result)
+    elif quiet:
+        click.echo(result["folder"])
     else:
-        click.echo(format_comparison(result))
+        print_summary(format_comparison(result))
         click.echo(f"Folder of the comparison: {result['folder']}")
     _end_by_status(result)
 

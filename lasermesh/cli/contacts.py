@@ -8,6 +8,7 @@ from lasermesh.cli.common import (
     load_and_warn,
     print_memory,
     print_table,
+    quiet_option,
     set_option,
     warm_up_option,
     warn,
@@ -48,9 +49,21 @@ SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".ionrc": "io
 )
 @warm_up_option
 @set_option
+@quiet_option("No progress")
 @json_option
 def command(
-    topology, start, duration, potential, file_format, output, split_owlt, fractions, warm_up, sets, as_json
+    topology,
+    start,
+    duration,
+    potential,
+    file_format,
+    output,
+    split_owlt,
+    fractions,
+    warm_up,
+    sets,
+    quiet,
+    as_json,
 ):
     """The contact plan: who can send to whom, from when to when.
 
@@ -69,7 +82,7 @@ def command(
     from lasermesh.experiments.contacts import find_contacts, write_contacts
 
     loaded = load_and_warn(topology, sets)
-    line = ProgressLine()
+    line = ProgressLine(quiet)
 
     def on_progress(t_s):
         line.tell((t_s - start) / duration, f"{t_s - start:.0f} of {duration:g} s looked at")

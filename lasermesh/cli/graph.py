@@ -41,15 +41,15 @@ def command(topology, at, file_format, warm_up, sets, as_json):
     """
     if as_json and file_format == "graphml":
         raise click.UsageError("give --json or --format graphml, not both")
-    from lasermesh.experiments.graphs import describe_graph, graph, graphml
+    from lasermesh.experiments.graphs import graph_at
 
     loaded = load_and_warn(topology, sets)
-    result = graph(loaded, at, warn, warm_up)
+    found = graph_at(loaded, at, warn, warm_up)
     if file_format == "graphml":
-        click.echo(graphml(result))
+        click.echo(found.to_graphml())
     elif as_json or file_format == "json":
-        print_json(result)
+        print_json(found.to_dict())
     else:
-        click.echo(f"{result['topology']} at t = {at:.12g} s, {result['utc']}")
-        print_table(describe_graph(result))
-        print_memory(result["memory"])
+        click.echo(found.heading())
+        print_table(found.describe())
+        print_memory(found.memory)

@@ -11,9 +11,10 @@ LOGGED_EVERY_S = 5.0  # where stderr is a file, each line stays
 
 
 class ProgressLine:
-    """A line on stderr that says how far something is, once it has taken two seconds."""
+    """A line on stderr that says how far something is, once it has taken two seconds; or none if `quiet`."""
 
-    def __init__(self):
+    def __init__(self, quiet=False):
+        self._quiet = quiet
         self._terminal = sys.stderr.isatty()
         self._every_s = PROGRESS_EVERY_S if self._terminal else LOGGED_EVERY_S
         self._began_s = time.monotonic()
@@ -26,6 +27,8 @@ class ProgressLine:
         `wall_s` is how long it took so far; absent: since this line was made. What may end early takes at
         most as long as the share says.
         """
+        if self._quiet:
+            return
         now = time.monotonic()
         over = share >= 1.0
         if not self._open if over else now < self._next_s:

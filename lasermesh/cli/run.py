@@ -2,8 +2,17 @@
 
 import click
 
-from lasermesh.cli.common import EXPERIMENT, json_option, print_json, set_option, warm_up_option, warn
+from lasermesh.cli.common import (
+    EXPERIMENT,
+    json_option,
+    print_json,
+    quiet_option,
+    set_option,
+    warm_up_option,
+    warn,
+)
 from lasermesh.cli.progress import ProgressLine
+from lasermesh.cli.terminal import print_latencies, print_summary
 from lasermesh.errors import Interrupted, RunFailed
 
 
@@ -21,8 +30,33 @@ from lasermesh.errors import Interrupted, RunFailed
 @click.option("--force", is_flag=True, help="Replace the run in the folder that -o names.")
 @click.option(
     "--capture",
-    metavar="endpoints|NODE|NODE:PEER",
-    help="Write capture.pcapng into the run folder: what flows send and receive, or the ports of a node.",
+    "captures",
+    multiple=True,
+    metavar="endpoints|NODE|NODE:PEER|flow:NAME|all",
+    help="Write packets for Wireshark: what flows send and receive, what passes ports of a node, or what "
+    "becomes of a flow wherever it goes; see `lasermesh docs captures`.",
+)
+@click.option(
+    "--copies",
+    type=click.Choice(("out", "in", "both")),
+    help="Capture packets as they leave ports, as they arrive, or both: default both, out for flow: and all.",
+)
+@click.option(
+    "--capture-to",
+    "capture_file",
+    metavar="FILE",
+    help="Where to, ending in .pcapng or .pcapng.gz, instead of capture.pcapng; a name without a folder "
+    "lies in the run folder.",
+)
+@click.option(
+    "--split", is_flag=True, default=None, help="Capture each port into a file of its own, in a folder."
+)
+@click.option("--snaplen", type=int, metavar="BYTES", help="Keep so much of each packet (96: all headers).")
+@click.option("--limit", type=int, metavar="N", help="Capture so many packets at most (1,000,000).")
+@click.option(
+    "--link-type",
+    type=click.Choice(("raw", "ethernet")),
+    help="Capture IP packets (raw), or Ethernet frames.",
 )
 @click.option(
     "--alternative",
@@ -32,8 +66,29 @@ from lasermesh.errors import Interrupted, RunFailed
     help="Run this one of [[alternatives]] only; may be repeated.",
 )
 @warm_up_option
+@click.option("--no-plot", is_flag=True, help="No drawing of latencies over time below the summary.")
+@quiet_option("Print the run folder alone, no progress and no summary")
 @json_option
-def command(experiment, output, sets, seed, threads, force, capture, alternatives, warm_up, as_json):
+def command(
+    experiment,
+    output,
+    sets,
+    seed,
+    threads,
+    force,
+    captures,
+    copies,
+    capture_file,
+    split,
+    snaplen,
+    limit,
+    link_type,
+    alternatives,
+    warm_up,
+    no_plot,
+    quiet,
+    as_json,
+):
     """Run an experiment, print its summary, keep its results in a folder.
 
     The traffic is simulated packet by packet. The folder holds tables of flows, links, paths and contacts,
@@ -46,13 +101,23 @@ def command(experiment, output, sets, seed, threads, force, capture, alternative
       lasermesh run quick
       lasermesh run quick -o runs/reroute --set packets.on_link_down=reroute --force
       lasermesh run quick --set flows.office.rate_gbps=0.01 --capture London --json
+      lasermesh run quick --set duration_s=1 --quiet
+      lasermesh run quick --capture flow:rush --capture-to rush.pcapng.gz --limit 100000
     """
+    how = {
+        "copies": copies,
+        "file": capture_file,
+        "split": split,
+        "snaplen": snaplen,
+        "limit": limit,
+        "link_type": link_type,
+    }
     from lasermesh.experiments.running import run
     from lasermesh.results import format_summary
     from lasermesh.results.alternatives_text import format_alternatives
     from lasermesh.results.statuses import INTERRUPTED
 
-    progress = RunProgress()
+    progress = RunProgress(quiet)
     try:
         finished = run(
             experiment,
@@ -61,7 +126,7 @@ def command(experiment, output, sets, seed, threads, force, capture, alternative
             seed=seed,
             threads=threads,
             force=force,
-            capture=capture,
+            capture=_capture(captures, how),
             on_progress=progress,
             warn=warn,
             warm_up_s=warm_up,
@@ -74,13 +139,32 @@ def command(experiment, output, sets, seed, threads, force, capture, alternative
     warn_of_unmet_energy(summary)
     if as_json:
         print_json(summary)
+    elif quiet:
+        click.echo(finished.folder)
     else:
-        click.echo(format_alternatives(summary) if are_several else format_summary(summary))
+        print_summary(format_alternatives(summary) if are_several else format_summary(summary))
+        if not (no_plot or are_several):
+            print_latencies(finished)
         click.echo(f"Run folder{'s, in' if are_several else ''}: {finished.folder}")
     if are_several:
         _end_by_status(summary)
     elif summary["status"] == INTERRUPTED:
         raise Interrupted(f"interrupted after {summary['simulated_s']:.3f} s of simulated time")
+
+
+def _capture(specs, how):
+    """The `CaptureOptions` that were given, None where nothing is to be captured."""
+    given = {name: value for name, value in how.items() if value is not None}
+    if len(specs) > 1:
+        raise click.UsageError(f"a run has one capture, and --capture is given {len(specs)} times")
+    if not specs:
+        for name in given:
+            option = {"file": "capture-to"}.get(name, name.replace("_", "-"))
+            raise click.UsageError(f"--{option} is of a capture; --capture says of what")
+        return None
+    from lasermesh.capture.options import CaptureOptions
+
+    return CaptureOptions(specs[0], **given)
 
 
 def warn_of_unmet_energy(summary):

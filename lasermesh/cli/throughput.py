@@ -2,7 +2,15 @@
 
 import click
 
-from lasermesh.cli.common import TOPOLOGY, json_option, option_option, print_json, set_option, warn
+from lasermesh.cli.common import (
+    TOPOLOGY,
+    json_option,
+    option_option,
+    print_json,
+    quiet_option,
+    set_option,
+    warn,
+)
 
 
 def _loads(ctx, param, text):
@@ -88,8 +96,9 @@ def _loads(ctx, param, text):
 @click.option("-o", "--output", metavar="DIR", help="New folder for the result and the runs; absent: none.")
 @option_option
 @set_option
+@quiet_option("No progress")
 @json_option
-def command(topology, from_name, to_name, pairs, matrix, start, duration, settle, as_json, **options):
+def command(topology, from_name, to_name, pairs, matrix, start, duration, settle, quiet, as_json, **options):
     """How much a network carries, beside the most that any routing could.
 
     Pairs send packets at random times, more than the network can take unless rates or loads say otherwise.
@@ -109,7 +118,7 @@ def command(topology, from_name, to_name, pairs, matrix, start, duration, settle
 
     if from_name is not None:
         pairs = [[from_name, to_name]]
-    progress = RunProgress()
+    progress = RunProgress(quiet)
     try:
         result = throughput(
             topology,

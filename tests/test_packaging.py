@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lasermesh import __version__
+from lasermesh.views.globe_page import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,6 +84,7 @@ def test_the_wheel_holds_the_package_and_what_is_shipped_and_nothing_else(wheel)
     assert {"lasermesh/py.typed", "lasermesh/docs/model.md", "lasermesh/topologies/walker-144.toml"} <= set(
         names
     )
+    assert {f"lasermesh/views/page/{part}" for part in (*SCRIPTS, "globe.html", "globe.css")} <= set(names)
     assert {"lasermesh/topologies/experiments/quick.toml", "lasermesh/topologies/sites/cities-30.csv"} <= set(
         names
     )

@@ -1,10 +1,9 @@
 """What a capture records: at which ends of which links, at which nodes, of which flows."""
 
-import difflib
-
 import numpy as np
 
 from lasermesh.errors import UserError
+from lasermesh.scenario.problems import did_you_mean
 from lasermesh.units import NONE
 
 ENDPOINTS, ALL = "endpoints", "all"
@@ -180,13 +179,11 @@ def _chosen(spec, names, tables, n_first):
         [flow in wanted or table == name for flow, table in zip(names, tables, strict=True)], np.bool_
     )
     if not chosen.any():
-        close = difflib.get_close_matches(name, dict.fromkeys([*tables, *names]), n=1)
-        if close:
-            hint = f'; did you mean "{close[0]}"?'
-        elif tables:
-            hint = f"; there are {', '.join(list(dict.fromkeys(tables))[:FLOWS_NAMED])}"
-        else:
-            hint = ", as the experiment has no flows"
+        known = list(dict.fromkeys(tables))
+        there = (
+            f"; there are {', '.join(known[:FLOWS_NAMED])}" if known else ", as the experiment has no flows"
+        )
+        hint = did_you_mean(name, dict.fromkeys([*tables, *names])) or there
         raise UserError(f'--capture {spec}: no flow is named "{name}"{hint}')
     return np.split(chosen, [n_first])
 
@@ -203,7 +200,6 @@ def _row_of(name, names, spec):
     try:
         return list(names).index(name)
     except ValueError:
-        close = difflib.get_close_matches(name, [ENDPOINTS, ALL, *names], n=1)
         forms = '; write "endpoints", "NODE", "NODE:PEER", "flow:NAME" or "all"'
-        hint = f'; did you mean "{close[0]}"?' if close else forms
+        hint = did_you_mean(name, [ENDPOINTS, ALL, *names]) or forms
         raise UserError(f'--capture {spec}: no node is named "{name}"{hint}') from None

@@ -3,13 +3,13 @@
 A run is given as its folder, or opened (`lasermesh.load`, `lasermesh.run`).
 """
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from lasermesh import shipped
 from lasermesh.errors import UserError
 from lasermesh.files import check_output
 from lasermesh.results import AlternativeRuns, Run, load
+from lasermesh.scenario.problems import closest
 
 VIEW_SUFFIXES = (".html", ".czml")
 
@@ -199,10 +199,8 @@ def is_a_run(source) -> bool:
     if not path.exists() and not _names_a_file(source):
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         beside += shipped.list_topologies() if path.parent == Path() else []
-        near = get_close_matches(path.name, beside, n=1)
-        hint = (
-            f'; did you mean "{path.parent / near[0]}"?' if near else "; `lasermesh topologies` lists names"
-        )
+        near = closest(path.name, beside)
+        hint = f'; did you mean "{path.parent / near}"?' if near else "; `lasermesh topologies` lists names"
         raise UserError(f'there is no folder of a run, no topology and no file "{source}"{hint}')
     return False
 

@@ -11,12 +11,12 @@ from lasermesh.experiments.paths import check_instant
 from lasermesh.orbits import build_ephemeris
 from lasermesh.orbits.left_out import warn_of_failures
 from lasermesh.results.bundles import BUNDLES
-from lasermesh.results.link_use import count_intervals, interval_of, link_intervals_of
+from lasermesh.results.link_use import link_intervals_of
 from lasermesh.results.summary import PACKETS
 from lasermesh.units import EARTH_ROTATION_RAD_PER_S, WGS72_GRAVITY_M3_PER_S2
 from lasermesh.views.keyframes import SPHERE, key_frames
 from lasermesh.views.scene import GlobeScene
-from lasermesh.views.scene_links import LinkTimes, RunIntervals, pair_up
+from lasermesh.views.scene_links import LinkTimes, pair_up
 from lasermesh.views.scene_runs import NodeRows, contacts_of_run, drops_of_run, flows_of_run, load_of_run
 
 DEFAULT_FLOWS = 100
@@ -67,16 +67,16 @@ def scene_of_run(
     if not 0 <= flows <= MOST_FLOWS:
         raise UserError(f"the number of flows must be from 0 to {MOST_FLOWS:,} (got {flows})")
     topology, settings = run.topology, run.manifest["scenario"]
-    interval_s, first, start_s, stop_s = _span(run, start_s, duration_s)
+    intervals, stop_s = _span(run, start_s, duration_s)
+    start_s = intervals.start_s
     notes = _Notes(warn)
     ephemeris = build_ephemeris(topology)
     frames, stop_s = _frames(topology, ephemeris, start_s, stop_s, every_s, interpolation, notes)
-    n_intervals = count_intervals(stop_s - start_s, interval_s)
-    intervals = RunIntervals(settings["start_s"], interval_s, first, n_intervals)
 
     nodes = NodeRows(ephemeris.names)
     pairs = _links(contacts_of_run(run, nodes), start_s, stop_s, topology, frames, notes)
-    load, intervals_per_bin = load_of_run(run, nodes, pairs["links"], intervals, on_progress)
+    shown_intervals = intervals.part(start_s, stop_s)  # frames may have ended the scene sooner
+    load, intervals_per_bin = load_of_run(run, nodes, pairs["links"], shown_intervals, on_progress)
     drops = drops_of_run(run, start_s, stop_s)
     shown, left_out = flows_of_run(run, nodes, start_s, stop_s, flows)
     for sentence in _what_is_not_shown(run, load.bin_s, intervals_per_bin, shown, left_out):
@@ -163,10 +163,11 @@ def _check_duration(duration_s):
 
 
 def _span(run, start_s, duration_s):
-    """How long intervals of a run are, which is the first that is shown, and both ends of the scene."""
+    """The intervals of a run that are shown, with the first of which the scene begins, and when it ends."""
     if not run.summary["simulated_s"] > 0.0:
         raise UserError(f"{run.path}: the run ended before anything was simulated; there is nothing to show")
-    run_start_s, run_stop_s, interval_s = link_intervals_of(run)
+    of_run = link_intervals_of(run)
+    run_start_s, run_stop_s, _ = of_run
     if start_s is None:
         start_s = run_start_s
     if duration_s is None:
@@ -179,8 +180,7 @@ def _span(run, start_s, duration_s):
             f"(got {start_s:g})"
         )
     stop_s = min(start_s + duration_s, run_stop_s)
-    first = int(interval_of(start_s, run_start_s, interval_s))
-    return interval_s, first, run_start_s + first * interval_s, stop_s
+    return of_run.part(start_s, stop_s), stop_s
 
 
 def _frames(topology, ephemeris, start_s, stop_s, every_s, interpolation, notes):

@@ -23,8 +23,8 @@ def count_intervals(duration_s, interval_s):
 _NEAR = 1e-6  # of an interval
 
 
-class LinkIntervalGrid(NamedTuple):
-    """The intervals for which a run kept what links did: equally long, but the end of the run cuts the last.
+class IntervalGrid(NamedTuple):
+    """Intervals for which a run kept what went on: equally long, but the end of the run cuts the last.
 
     They count from the run's beginning, wherever that lies: `links_every_s` of `[observe]`, else steps.
     """
@@ -48,14 +48,27 @@ class LinkIntervalGrid(NamedTuple):
         """Number of the interval in which each instant of the run lies; its very end is in the last one."""
         return np.clip(interval_of(t_s, self.start_s, self.interval_s), 0, self.n_intervals - 1)
 
+    def part(self, start_s, stop_s):
+        """Those that lie between two instants at least in part: the grid of these alone."""
+        first = int(self.number_of(start_s))
+        begin_s = self.start_s + first * self.interval_s
+        n = count_intervals(stop_s - begin_s, self.interval_s)
+        end_s = self.stop_s if first + n >= self.n_intervals else begin_s + n * self.interval_s
+        return self._replace(start_s=begin_s, stop_s=end_s)
 
-def link_intervals_of(run) -> LinkIntervalGrid:
+
+def whole_span(run):
+    """When a run began and ended, in s since the topology's epoch."""
+    start_s = run.manifest["scenario"]["start_s"]
+    return start_s, start_s + run.summary["simulated_s"]
+
+
+def link_intervals_of(run) -> IntervalGrid:
     """The intervals of a run's table of links."""
     settings = run.manifest["scenario"]
     observe = settings.get("observe") or {}  # older runs lack it
     interval_s = observe.get("links_every_s") or settings["topology"]["step_s"]
-    start_s = settings["start_s"]
-    return LinkIntervalGrid(start_s, start_s + run.summary["simulated_s"], interval_s)
+    return IntervalGrid(*whole_span(run), interval_s)
 
 
 class LinkUse(NamedTuple):

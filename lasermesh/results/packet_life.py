@@ -1,11 +1,11 @@
 """One packet's life, hop by hop, out of a run's trace: where its time went, as exactly as the run tells."""
 
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from lasermesh.errors import UserError
 from lasermesh.packets.state import LONGEST_TRAIN, SEQUENCE_BITS
 from lasermesh.results.layout import label
+from lasermesh.scenario.problems import did_you_mean
 from lasermesh.units import PS_PER_S
 
 FLOWS_NAMED = 8
@@ -256,8 +256,7 @@ def _flow_named(run, name, text):
     row = _integer(name)
     if row is not None and row < len(names):
         return row
-    close = get_close_matches(name, names, n=1)
-    hint = f'; did you mean "{close[0]}"?' if close else f"; {what_is_traced(run)}"
+    hint = did_you_mean(name, names) or f"; {what_is_traced(run)}"
     raise UserError(f'{text}: no flow is named "{name}"{hint}')
 
 

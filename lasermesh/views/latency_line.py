@@ -8,6 +8,7 @@ import numpy as np
 
 from lasermesh.packets.causes import CAUSES
 from lasermesh.results.layout import INDENT, counted
+from lasermesh.results.link_use import whole_span
 
 WIDEST = 72
 """Characters of the drawing itself, the numbers beside it not counted."""
@@ -68,8 +69,7 @@ def latency_plot(run, columns):
     table = run.flow_times
     if table is None or not len(table):
         return None
-    start_s = run.manifest["scenario"]["start_s"]
-    stop_s = start_s + run.summary["simulated_s"]
+    start_s, stop_s = whole_span(run)
     intervals = _joined(table, run.flows)
     values_ms = np.concatenate((intervals.mean_ms, intervals.p99_ms))
     if np.isnan(values_ms).all() or stop_s <= start_s:

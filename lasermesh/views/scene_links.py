@@ -86,21 +86,13 @@ def _joined(link, begin_s, end_s):
 _TOUCHING_S = 1e-5  # instants are cut to 1 ms, and float64 keeps a day of 100,000 links to 2e-6 s
 
 
-class RunIntervals(NamedTuple):
-    """The intervals of a run's table of links that a scene shows."""
-
-    run_start_s: float  # when the run began, since the topology's epoch
-    interval_s: float
-    first: int  # number of the interval with which the scene begins
-    n_intervals: int
-
-
 class LoadBins:
     """Adds up what links did, row by row of a run's table, by bins of time.
 
     Parameters
     ----------
-    intervals : RunIntervals
+    intervals : results.link_use.IntervalGrid
+        Those of the table that the scene shows.
     links : SceneLinks
     n_nodes : int
     """
@@ -116,14 +108,13 @@ class LoadBins:
 
     def add(self, t_s, from_row, to_row, busy_s, n_bytes, dropped, queue_bytes):
         """Take in rows of the table; those of other times and links are passed over."""
-        of_run = self._intervals
-        interval = interval_of(t_s, of_run.run_start_s, of_run.interval_s) - of_run.first
+        interval = interval_of(t_s, self._intervals.start_s, self._intervals.interval_s)
         low, high = np.minimum(from_row, to_row).astype(np.int64), np.maximum(from_row, to_row)
         key = low * self._n_nodes + high
         link = np.searchsorted(self._keys_of_links, key)
         known = link < len(self._keys_of_links)
         known[known] = self._keys_of_links[link[known]] == key[known]
-        known &= (interval >= 0) & (interval < of_run.n_intervals)
+        known &= (interval >= 0) & (interval < self._intervals.n_intervals)
         keys = (interval // self.intervals_per_bin * len(self._keys_of_links) + link) * 2 + (
             from_row > to_row
         )
@@ -143,16 +134,14 @@ class LoadBins:
             keys, sums = _added_up(bins // 2 * 2 * n_links + rest, sums)
         self._keys, self._sums, self._gathered = [keys], [sums], 0
 
-    def load(self, run_stop_s):
-        """What has been added up, of a run that ended then (since the topology's epoch): SceneLoad."""
+    def load(self):
+        """What has been added up: SceneLoad."""
         self._reduce()
         (keys,), (sums,) = self._keys, self._sums
-        run_start_s, interval_s, first, n_intervals = self._intervals
+        start_s, stop_s, interval_s = self._intervals
         bin_s = self.intervals_per_bin * interval_s
-        n_bins = -(-n_intervals // self.intervals_per_bin)
-        # The last bin has what intervals are left; these are whole, unless the end of the run cuts them.
-        left_s = min(n_intervals * interval_s, run_stop_s - run_start_s - first * interval_s)
-        last_bin_s = left_s - (n_bins - 1) * bin_s
+        n_bins = -(-self._intervals.n_intervals // self.intervals_per_bin)
+        last_bin_s = stop_s - start_s - (n_bins - 1) * bin_s  # what intervals are left
         rows, row = np.unique(keys // 2, return_inverse=True)
         both = np.zeros((len(rows), 2, 4))
         both[row, keys % 2] = sums

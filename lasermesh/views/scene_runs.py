@@ -4,9 +4,9 @@ import numpy as np
 
 from lasermesh.errors import UserError
 from lasermesh.results.columns import KIND_NAMES
-from lasermesh.results.link_use import count_intervals, interval_of
+from lasermesh.results.link_use import IntervalGrid, interval_of, whole_span
 from lasermesh.views.scene import SceneDrops, SceneFlow
-from lasermesh.views.scene_links import MOST_BINS, LinkTimes, LoadBins, RunIntervals
+from lasermesh.views.scene_links import MOST_BINS, LinkTimes, LoadBins
 
 MOST_PATH_NODES = 400_000
 """Nodes of all paths of all flows shown."""
@@ -52,7 +52,7 @@ def contacts_of_run(run, nodes):
     return LinkTimes(*map(np.concatenate, zip(*portions, strict=True)))
 
 
-def load_of_run(run, nodes, links, intervals: RunIntervals, on_progress=lambda share: None):
+def load_of_run(run, nodes, links, intervals: IntervalGrid, on_progress=lambda share: None):
     """What the links of a scene did, and how many intervals of the run a bin holds: SceneLoad, int.
 
     `on_progress` is called with the share of the scene's time that has been read.
@@ -61,8 +61,7 @@ def load_of_run(run, nodes, links, intervals: RunIntervals, on_progress=lambda s
 
     drops = [f"dropped_{cause}" for cause in CAUSES]
     bins = LoadBins(intervals, links, nodes.n_nodes)
-    start_s = intervals.run_start_s + intervals.first * intervals.interval_s
-    duration_s = intervals.n_intervals * intervals.interval_s
+    start_s, stop_s, _ = intervals
     for batch in run.batches("links", ["t_s", "from", "to", "busy_s", "bytes", "queue_max_bytes", *drops]):
         t_s = _numbers(batch["t_s"])
         bins.add(
@@ -73,8 +72,8 @@ def load_of_run(run, nodes, links, intervals: RunIntervals, on_progress=lambda s
             sum(_numbers(batch[name]) for name in drops),
             _numbers(batch["queue_max_bytes"]),
         )
-        on_progress(min(max((t_s[-1] - start_s) / duration_s, 0.0), 1.0))  # rows are in order of time
-    return bins.load(intervals.run_start_s + run.summary["simulated_s"]), bins.intervals_per_bin
+        on_progress(min(max((t_s[-1] - start_s) / (stop_s - start_s), 0.0), 1.0))  # rows are in order of time
+    return bins.load(), bins.intervals_per_bin
 
 
 def drops_of_run(run, start_s, stop_s):
@@ -90,27 +89,24 @@ def drops_of_run(run, start_s, stop_s):
 
     if not run.has("flow_times"):
         return None
-    run_start_s = run.manifest["scenario"]["start_s"]
-    run_stop_s = run_start_s + run.summary["simulated_s"]
+    run_start_s, run_stop_s = whole_span(run)
     columns = [f"dropped_{cause}" for cause in CAUSES]
     table = run.part("flow_times", ["t_s", "until_s", *columns])
     t_s = _numbers(table["t_s"])
     # All are equally long but the last, which the end of the run cuts; without rows any length will do.
     every_s = float(f"{(_numbers(table['until_s']) - t_s).max(initial=0.0):.9g}") or run_stop_s - run_start_s
-    first = int(interval_of(start_s, run_start_s, every_s))
-    n_intervals = max(1, count_intervals(stop_s - run_start_s, every_s) - first)
+    intervals = IntervalGrid(run_start_s, run_stop_s, every_s).part(start_s, stop_s)
+    n_intervals = intervals.n_intervals
     per_bin = -(-n_intervals // MOST_BINS)
     n_bins = -(-n_intervals // per_bin)
-    interval = interval_of(t_s, run_start_s, every_s) - first
+    interval = interval_of(t_s, intervals.start_s, every_s)
     shown = (interval >= 0) & (interval < n_intervals)
     bins = interval[shown] // per_bin
     dropped = np.zeros((n_bins, len(CAUSES)), np.int64)
     for cause, column in enumerate(columns):
         np.add.at(dropped[:, cause], bins, _numbers(table[column])[shown])
-    end_s = min(run_start_s + (first + n_intervals) * every_s, run_stop_s)
-    return SceneDrops(
-        run_start_s + first * every_s - start_s, per_bin * every_s, end_s - start_s, CAUSES, dropped
-    )
+    begin_s, end_s = intervals.start_s - start_s, intervals.stop_s - start_s
+    return SceneDrops(begin_s, per_bin * every_s, end_s, CAUSES, dropped)
 
 
 def flows_of_run(run, nodes, start_s, stop_s, most_flows):

@@ -1,10 +1,11 @@
 """What reads captures back: tshark, where it is installed."""
 
-import os
 import shutil
 import subprocess
 
 import pytest
+
+from tests.needs import skip_without
 
 VALIDATE = (
     "-o",
@@ -18,10 +19,7 @@ def program(name):
     """Where a program of Wireshark's is; without it the test is skipped, and fails in CI, which has it."""
     found = shutil.which(name)
     if found is None:
-        reason = f"{name} is not installed (Debian: apt-get install tshark)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        skip_without(f"{name} is not installed (Debian: apt-get install tshark)")
     return found
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from lasermesh.results.link_use import LinkIntervalGrid, count_intervals, interval_of
+from lasermesh.results.link_use import IntervalGrid, count_intervals, interval_of
 from tests.results.test_html import kept
 
 
 @pytest.mark.parametrize("start_s", [0.0, 0.5, 86_399.7, 1e7 + 0.1])
 @pytest.mark.parametrize("interval_s", [1.0, 0.1, 0.01, 1e-3])
 def test_every_interval_begins_in_itself_wherever_the_run_begins(start_s, interval_s):
-    grid = LinkIntervalGrid(start_s, start_s + 2.5 * 10 * interval_s, interval_s)
+    grid = IntervalGrid(start_s, start_s + 2.5 * 10 * interval_s, interval_s)
     starts_s = start_s + interval_s * np.arange(25)
     assert grid.n_intervals == 25
     assert grid.number_of(starts_s).tolist() == list(range(25))
@@ -19,10 +19,10 @@ def test_every_interval_begins_in_itself_wherever_the_run_begins(start_s, interv
 
 
 def test_the_end_of_a_run_cuts_the_last_interval_and_is_in_it():
-    grid = LinkIntervalGrid(100.5, 102.75, 1.0)
+    grid = IntervalGrid(100.5, 102.75, 1.0)
     assert grid.edges_s.tolist() == [100.5, 101.5, 102.5, 102.75]
     assert grid.number_of([100.5, 102.5, 102.75]).tolist() == [0, 2, 2]
-    assert LinkIntervalGrid(100.5, 102.5, 1.0).number_of(102.5) == 1
+    assert IntervalGrid(100.5, 102.5, 1.0).number_of(102.5) == 1
     assert count_intervals(0.0, 1.0) == 1
     assert interval_of(99.0, 100.0, 0.5) == -2  # before all that is looked at
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from lasermesh.results.link_use import IntervalGrid
 from lasermesh.views import scene_links
 from lasermesh.views.scene import SceneLinks
-from lasermesh.views.scene_links import LinkTimes, LoadBins, RunIntervals, pair_up
+from lasermesh.views.scene_links import LinkTimes, LoadBins, pair_up
 
 EVERY_NODE = np.ones(4, bool)
 
@@ -64,7 +65,7 @@ def test_a_scene_without_contacts_has_no_links():
     found = LinkTimes(*(np.zeros(0, int) for _ in LinkTimes._fields))
     links, contacts, left_out = pair_up(found, 0.0, 20.0, 4, EVERY_NODE)
     assert (len(links.a), len(contacts.link), left_out) == (0, 0, 0)
-    assert LoadBins(RunIntervals(0.0, 1.0, 0, 3), links, 4).load(3.0).first.tolist() == [0, 0, 0, 0]
+    assert LoadBins(IntervalGrid(0.0, 3.0, 1.0), links, 4).load().first.tolist() == [0, 0, 0, 0]
 
 
 LINKS = SceneLinks(np.array([0, 1, 1]), np.array([1, 2, 3]), np.ones((3, 2)), np.zeros(3, np.uint8))
@@ -104,10 +105,10 @@ def test_load_is_added_up_by_bins(monkeypatch, reduced_at, most_bins, per_bin):
     monkeypatch.setattr(scene_links, "_REDUCED_AT", reduced_at)
     monkeypatch.setattr(scene_links, "MOST_BINS", most_bins)
     columns = random_rows(50)
-    bins = LoadBins(RunIntervals(100.0, 0.5, 4, 37), LINKS, 4)
+    bins = LoadBins(IntervalGrid(102.0, 120.4, 0.5), LINKS, 4)
     for part in range(0, len(columns[0]), 17):
         bins.add(*(column[part : part + 17] for column in columns))
-    load = bins.load(120.4)  # the run ended 0.1 s before the interval did
+    load = bins.load()  # the run ended 0.1 s before the interval did
     expected = slow_load(columns, 4, 37, per_bin)
     assert bins.intervals_per_bin == per_bin
     assert load.bin_s == 0.5 * per_bin
@@ -145,19 +146,19 @@ def test_load_is_added_up_by_bins(monkeypatch, reduced_at, most_bins, per_bin):
 def test_the_last_bin_is_as_long_as_its_intervals_were(monkeypatch, most_bins, run_stop_s, last_bin_s):
     """37 intervals of 0.5 s, the last from 120 s on: whole wherever the scene ends, or cut by the run."""
     monkeypatch.setattr(scene_links, "MOST_BINS", most_bins)
-    bins = LoadBins(RunIntervals(100.0, 0.5, 4, 37), LINKS, 4)
+    bins = LoadBins(IntervalGrid(100.0, run_stop_s, 0.5).part(102.0, 120.5), LINKS, 4)
     bins.add(*(np.array([value]) for value in (120.0, 0, 1, 0.1, 1000, 0, 0)))
-    load = bins.load(run_stop_s)
+    load = bins.load()
     assert load.last_bin_s == pytest.approx(last_bin_s)
     assert load.use[-1, 0] == pytest.approx(0.1 / last_bin_s)
 
 
 def test_bins_grow_until_what_they_hold_fits(monkeypatch):
     monkeypatch.setattr(scene_links, "MOST_LOADS", 20)
-    bins = LoadBins(RunIntervals(100.0, 0.5, 0, 50), LINKS, 4)
+    bins = LoadBins(IntervalGrid(100.0, 125.0, 0.5), LINKS, 4)
     columns = random_rows(50)
     bins.add(*columns)
-    load = bins.load(125.0)
+    load = bins.load()
     assert bins.intervals_per_bin in (4, 8)
     assert load.bytes.sum() == columns[4].sum()
     assert load.queue_bytes.max() == columns[6].max()
@@ -165,8 +166,8 @@ def test_bins_grow_until_what_they_hold_fits(monkeypatch):
 
 
 def test_rows_of_links_that_the_scene_does_not_have_are_passed_over():
-    bins = LoadBins(RunIntervals(0.0, 1.0, 0, 1), LINKS, 4)
+    bins = LoadBins(IntervalGrid(0.0, 1.0, 1.0), LINKS, 4)
     bins.add(
         *(np.array(column) for column in ([0.0, 0.0], [2, 3], [3, 2], [0.5, 0.5], [1, 1], [0, 0], [0, 0]))
     )
-    assert len(bins.load(1.0).link) == 0
+    assert len(bins.load().link) == 0

@@ -88,11 +88,16 @@ function drawBroken(view, hops) {
     if (!view.visible(from) || !view.visible(to)) continue;
     crossAt(ctx, (seen[3 * from] + seen[3 * to]) / 2, (seen[3 * from + 1] + seen[3 * to + 1]) / 2, 6);
   }
+  strokeLost(ctx, 2.6, 5.5);
+}
+
+// What has been traced, red with a dark edge.
+function strokeLost(ctx, width, edgeWidth) {
   ctx.strokeStyle = DARK_EDGE;
-  ctx.lineWidth = 5.5;
+  ctx.lineWidth = edgeWidth;
   ctx.stroke();
   ctx.strokeStyle = LOST_COLOUR;
-  ctx.lineWidth = 2.6;
+  ctx.lineWidth = width;
   ctx.stroke();
 }
 

@@ -263,12 +263,7 @@ class View {
     for (let node = 0; node < scene.nSatellites; node++) {
       if (links.cutOff(node) && this.visible(node)) crossAt(ctx, seen[3 * node], seen[3 * node + 1], reach);
     }
-    ctx.strokeStyle = DARK_EDGE;
-    ctx.lineWidth = 4;
-    ctx.stroke();
-    ctx.strokeStyle = LOST_COLOUR;
-    ctx.lineWidth = 1.8;
-    ctx.stroke();
+    strokeLost(ctx, 1.8, 4);
   }
 
   drawSites() {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lasermesh.views.plots.choice import MOST_LINES, NothingToDraw, column, of_bundles, rows_named, whose
+from lasermesh.views.plots.choice import MOST_LINES, NothingToDraw, column, of_bundles, rows_asked, whose
 from lasermesh.views.plots.style import (
     INK,
     PALETTE,
@@ -40,8 +40,7 @@ def asked_of_bundles(run, options):
     UserError
         If there is no flow of a name.
     """
-    names = run.flows["name"].to_pylist()
-    asked = {row for name in options.flows for row in rows_named(name, names)}
+    names, asked = run.flows["name"].to_pylist(), rows_asked(run, options)
     return [
         names[row] for row in np.flatnonzero(of_bundles(run)).tolist() if row in asked or not options.flows
     ]

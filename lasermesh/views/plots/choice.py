@@ -109,7 +109,7 @@ def choose_flows(run, options, table, most=MOST_LINES, preferred=None, rule=MOST
     names = run.flows["name"].to_pylist()
     known = np.unique(column(table, "flow")).tolist()
     if options.flows:
-        asked = {row for name in options.flows for row in rows_named(name, names)}
+        asked = rows_asked(run, options)
         known = [row for row in known if row in asked]
         if not known:
             raise NothingToDraw(f"of {', '.join(options.flows)} there is nothing to draw")
@@ -151,6 +151,12 @@ def with_any(table, name):
     import pyarrow as pa
 
     return table.filter(pa.array(column(table, name) > 0))
+
+
+def rows_asked(run, options):
+    """Rows of the flows that were asked for by name; empty if none were. UserError for an unknown name."""
+    names = run.flows["name"].to_pylist()
+    return {row for name in options.flows for row in rows_named(name, names)}
 
 
 def rows_named(name, names):

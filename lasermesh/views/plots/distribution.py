@@ -11,7 +11,7 @@ from lasermesh.views.plots.choice import (
     NothingToDraw,
     choose_flows,
     column,
-    rows_named,
+    rows_asked,
     whose,
 )
 from lasermesh.views.plots.style import REST, TimeAxis, frame, legend_below, overlapping_looks
@@ -115,8 +115,7 @@ def packets_asked(run, options):
     UserError
         If there is no flow of a name.
     """
-    names = run.flows["name"].to_pylist()
-    asked = {row for name in options.flows for row in rows_named(name, names)}
+    asked = rows_asked(run, options)
     if run.latency_bins is None or not run.latency_bins.num_rows:
         return False
     return not asked or bool(np.isin(column(run.latency_bins, "flow"), sorted(asked)).any())

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from lasermesh.errors import UserError
-from lasermesh.results.link_use import link_intervals_of, link_use
+from lasermesh.results.link_use import link_intervals_of, link_use, whole_span
 
 
 class Window:
@@ -65,22 +65,9 @@ def span(run):
     return run.shown_s if isinstance(run, Window) else whole_span(run)
 
 
-def whole_span(run):
-    """When a run began and ended, in s since the topology's epoch."""
-    start_s = run.manifest["scenario"]["start_s"]
-    return start_s, start_s + run.summary["simulated_s"]
-
-
 def grid_of(run):
     """The intervals of `links.parquet` that are drawn."""
-    grid = link_intervals_of(run)
-    start_s, stop_s = span(run)
-    edges_s = grid.edges_s
-    near_s = 1e-6 * grid.interval_s
-    shown = np.flatnonzero((edges_s[:-1] < stop_s - near_s) & (edges_s[1:] > start_s + near_s))
-    if not len(shown):  # shorter than what is taken to be the same instant
-        shown = grid.number_of([start_s])
-    return grid._replace(start_s=float(edges_s[shown[0]]), stop_s=float(edges_s[shown[-1] + 1]))
+    return link_intervals_of(run).part(*span(run))
 
 
 def window_of(run, start_s, duration_s):

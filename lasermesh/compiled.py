@@ -125,3 +125,20 @@ part_kernel = numba.njit(**{**_OPTIONS, **_INNER_OPTIONS}, _nrt=False)
 after the other is optimized anew in each; called seldom enough for the copy of the tuple not to matter."""
 
 intrinsic = numba.extending.intrinsic if COMPILED else None
+
+
+def libc_function(name, result, *arguments):
+    """A function of the C library for kernels, which call it as compiled code does: no wrapper, no lock.
+
+    Types are names of numba's integers, "int64" also for sizes and for addresses, which kernels are given as
+    numbers. What ctypes makes could not be cached.
+    """
+    if COMPILED:
+        types = [getattr(numba.types, of) for of in (result, *arguments)]
+        return numba.types.ExternalFunction(name, types[0](*types[1:]))
+    import ctypes
+
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    as_c = {"int32": ctypes.c_int32, "int64": ctypes.c_int64, "uint32": ctypes.c_uint32}
+    function.restype, function.argtypes = as_c[result], [as_c[of] for of in arguments]
+    return function

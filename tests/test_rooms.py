@@ -47,6 +47,8 @@ KERNELS_MAY_IMPORT = {"math", "typing", "numpy"}
 KERNELS_MAY_ALSO_IMPORT = {
     "lasermesh.packets.sync_kernels": {"time", "llvmlite", "numba.core"},
     "lasermesh.routing.lane_kernels": {"llvmlite", "numba.core"},
+    # Nor is a call of a compiled kernel by its address.
+    "lasermesh.live.calling_kernels": {"numba", "numba.core"},
 }
 
 ROOMS_OF_DOMAIN = {"orbits", "contacts", "routing", "dtn", "traffic", "workloads", "packets", "bundles"}

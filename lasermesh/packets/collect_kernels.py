@@ -36,6 +36,7 @@ from lasermesh.packets.state import (
     O_NEXT_LABEL,
     O_SEED,
     O_TRACED_FLOWS,
+    O_TRAINS,
     P_CREATED,
     P_IDENT,
     P_TIME,
@@ -50,6 +51,7 @@ from lasermesh.packets.state import (
     S_CHOICE,
     S_LINK,
     SEQUENCE_BITS,
+    TAIL_TIME,
     TAP_IN,
     V_ARRIVED,
     V_ARRIVED_SEGMENTS,
@@ -178,7 +180,10 @@ def sort_out(e, worker, node, link, k, position, now):
     if e.links[link, X_TAPS] & TAP_IN or is_traced(e.control, e.flows, ident):
         arrived = now - e.links[link, X_PROCESSING]
         created = e.packets[position, P_CREATED]
-        add_tap(e.workers, e.taps, worker, arrived, TAP_IN, link, created, ident, word, ZERO)
+        tail = ZERO
+        if e.control[O_TRAINS]:
+            tail = e.tails[position, TAIL_TIME] - e.links[link, X_PROCESSING]
+        add_tap(e.workers, e.taps, worker, arrived, TAP_IN, link, created, ident, word, tail)
     cause = GONE
     if e.nodes[node, N_DOWN]:
         cause = NODE_DOWN

@@ -6,10 +6,22 @@ import numpy as np
 
 from lasermesh.packets import state
 from lasermesh.packets.arrays import grown
+from lasermesh.packets.boundary_kernels import (
+    J_BUSY,
+    J_BYTES,
+    J_COLUMNS,
+    J_DROPPED,
+    J_LINK,
+    J_MARKED,
+    J_PACKETS,
+    J_QUEUE_MAX,
+    take_link_counters,
+)
 from lasermesh.packets.causes import BIT_ERROR, EARLY, LINK_DOWN, N_CAUSES, NODE_DOWN, QUEUE
 from lasermesh.packets.endpoint_kernels import HIGH_WORD
 from lasermesh.packets.interval_kernels import I_DROPPED, LATENCY_COLUMNS, fill_changes
 from lasermesh.packets.latency_bins import N_BINS, upper_edges_ps
+from lasermesh.units import NONE
 
 
 class FlowCounters(NamedTuple):
@@ -23,7 +35,7 @@ class FlowCounters(NamedTuple):
     latency_min_ps: np.ndarray  # int64, 0 where nothing was delivered
     latency_max_ps: np.ndarray  # int64
     latency_sum_ps: list  # Python ints
-    histogram: np.ndarray  # int64 (n_routed, N_BINS)  of flows that are not direct, which come first
+    histogram: np.ndarray  # int64 (n, N_BINS)  of those that have one, which come first: all but direct ones
     jitter_ps: np.ndarray  # float64
     reordered: np.ndarray  # int64
     hops_sum: np.ndarray  # int64
@@ -74,45 +86,53 @@ class PoolCounters(NamedTuple):
     busy_ps: np.ndarray  # Python ints  of all servers, up to the end of the run
 
 
-LINK_CAUSES = (
-    (QUEUE, state.L_DROPPED_QUEUE),
-    (LINK_DOWN, state.L_DROPPED_LINK_DOWN),
-    (BIT_ERROR, state.R_DROPPED_BIT_ERROR),
-    (NODE_DOWN, state.L_DROPPED_NODE_DOWN),
-    (EARLY, state.L_DROPPED_EARLY),
-)
-"""Causes that links count, and their columns."""
+LINK_CAUSES = [QUEUE, LINK_DOWN, BIT_ERROR, NODE_DOWN, EARLY]
+"""Causes of drops that links count, in the order of `boundary_kernels.DROPS`."""
 
 
-def read_flow_counters(e):
-    """What came of each flow so far, summed over workers."""
-    none = e.flows[:, state.K_DELIVERED] == 0
-    high, low = e.flows[:, state.K_LATENCY_SUM_HIGH], e.flows[:, state.K_LATENCY_SUM]
+def read_flow_counters(e, rows=None):
+    """What came of flows so far, of all or of these rows, summed over workers.
+
+    Of given rows each has a histogram, an empty one where the engine has none for it.
+    """
+    flows = e.flows if rows is None else e.flows[rows]
+    none = flows[:, state.K_DELIVERED] == 0
+    high, low = flows[:, state.K_LATENCY_SUM_HIGH], flows[:, state.K_LATENCY_SUM]
+    dropped, jitter_ps, histogram = (
+        read_drops(e, len(e.flows)),
+        e.flow_floats[:, state.F_JITTER_PS],
+        e.histogram,
+    )
+    if rows is not None:
+        bins = flows[:, state.K_BINS]
+        dropped, jitter_ps, histogram = dropped[rows], jitter_ps[rows], histogram[np.maximum(bins, 0)]
+        histogram[bins == NONE] = 0
     return FlowCounters(
-        sent=e.flows[:, state.S_SEQUENCE].copy(),
-        bytes_sent=e.flows[:, state.S_BYTES_SENT].copy(),
-        delivered=e.flows[:, state.K_DELIVERED].copy(),
-        bytes_delivered=e.flows[:, state.K_BYTES].copy(),
-        dropped=read_drops(e, len(e.flows)),
-        latency_min_ps=np.where(none, 0, e.flows[:, state.K_LATENCY_MIN]),
-        latency_max_ps=np.where(none, 0, e.flows[:, state.K_LATENCY_MAX]),
+        sent=flows[:, state.S_SEQUENCE].copy(),
+        bytes_sent=flows[:, state.S_BYTES_SENT].copy(),
+        delivered=flows[:, state.K_DELIVERED].copy(),
+        bytes_delivered=flows[:, state.K_BYTES].copy(),
+        dropped=dropped,
+        latency_min_ps=np.where(none, 0, flows[:, state.K_LATENCY_MIN]),
+        latency_max_ps=np.where(none, 0, flows[:, state.K_LATENCY_MAX]),
         latency_sum_ps=[int(h) * HIGH_WORD + int(w) for h, w in zip(high, low, strict=True)],
-        histogram=e.histogram,
-        jitter_ps=e.flow_floats[:, state.F_JITTER_PS].copy(),
-        reordered=e.flows[:, state.K_REORDERED].copy(),
-        hops_sum=e.flows[:, state.K_HOPS].copy(),
-        marked=e.flows[:, state.K_MARKED].copy(),
-        unique_packets=e.flows[:, state.K_UNIQUE].copy(),
-        unique_bytes=e.flows[:, state.K_UNIQUE_BYTES].copy(),
-        duplicates=e.flows[:, state.K_DUPLICATES].copy(),
-        done_ps=e.flows[:, state.A_DONE].copy(),
-        complete_ps=e.flows[:, state.K_COMPLETE].copy(),
+        histogram=histogram,
+        jitter_ps=jitter_ps.copy(),
+        reordered=flows[:, state.K_REORDERED].copy(),
+        hops_sum=flows[:, state.K_HOPS].copy(),
+        marked=flows[:, state.K_MARKED].copy(),
+        unique_packets=flows[:, state.K_UNIQUE].copy(),
+        unique_bytes=flows[:, state.K_UNIQUE_BYTES].copy(),
+        duplicates=flows[:, state.K_DUPLICATES].copy(),
+        done_ps=flows[:, state.A_DONE].copy(),
+        complete_ps=flows[:, state.K_COMPLETE].copy(),
     )
 
 
-def read_drops(e, n_flows):
-    """Packets that the first flows have lost, by cause, summed over workers."""
-    return e.dropped.reshape(len(e.workers), -1, N_CAUSES)[:, :n_flows].sum(axis=0)
+def read_drops(e, flows):
+    """Packets by cause that flows have lost, summed over workers: so many first ones, or these rows."""
+    rows = flows if isinstance(flows, np.ndarray) else slice(flows)
+    return e.dropped.reshape(len(e.workers), -1, N_CAUSES)[:, rows].sum(axis=0)
 
 
 def read_pool_counters(e):
@@ -139,58 +159,52 @@ class LinkDrain:
     def __init__(self):
         self._sent = np.zeros(0, np.int64)  # at the last drain
         self._overhang_ps = np.zeros(0, np.int64)  # service that lay beyond it
+        self._taken = np.zeros((0, J_COLUMNS), np.int64)
 
-    def drain(self, x, sent, clock_ps, trains):
+    def drain(self, x, clock_ps, trains):
         """Counters of links since the last drain, for those that did anything; starts them anew.
 
-        `x` are the rows of `Engine.links` in use, all of which stand at `clock_ps`, `sent` what
-        `sent_packets` says of them. With `trains`, the time of one is counted once its head has left.
+        `x` are the rows of `Engine.links` in use, all of which stand at `clock_ps`. With `trains`, the time
+        of one is counted once its head has left.
         """
         n = len(x)
         self._sent = grown(self._sent, n)
         self._overhang_ps = grown(self._overhang_ps, n)
-        # A packet in service belongs in part to the next interval, and one begun before to this one.
-        overhang_ps = np.maximum(x[:, state.X_FREE] - clock_ps, 0)
-        if trains:
-            overhang_ps[x[:, state.X_BUSY] == 0] = 0
-        packets = sent - self._sent[:n]
-        # A window that was left unfinished may have links beyond the clock.
-        busy_ps = np.maximum(x[:, state.L_BUSY] - overhang_ps + self._overhang_ps[:n], 0)
-        dropped = np.zeros((n, N_CAUSES), np.int64)
-        for cause, column in LINK_CAUSES:
-            dropped[:, cause] = x[:, column]
-        active = (packets > 0) | (busy_ps > 0) | (x[:, state.L_QUEUE_MAX] > 0) | dropped.any(axis=1)
-        links = np.flatnonzero(active)
-        counters = LinkCounters(
-            link=links,
-            packets=packets[links],
-            bytes=x[links, state.L_BYTES],
-            busy_ps=busy_ps[links],
-            queue_max_bytes=x[links, state.L_QUEUE_MAX],
-            dropped=dropped[links],
-            marked=x[links, state.L_MARKED],
+        if len(self._taken) <= n:  # a row more than there are links: each is filled before it counts
+            self._taken = np.zeros((len(self._sent) + 1, J_COLUMNS), np.int64)
+        n_active = take_link_counters(
+            x, np.int64(clock_ps), bool(trains), self._sent, self._overhang_ps, self._taken
         )
-        self._sent[:n] = sent
-        self._overhang_ps[:n] = overhang_ps
-        started_anew = (state.L_BYTES, state.L_BUSY, state.L_MARKED, *(column for _, column in LINK_CAUSES))
-        x[:, started_anew] = 0
-        x[:, state.L_QUEUE_MAX] = x[:, state.X_WAITING_BYTES]
-        return counters
+        taken = self._taken[:n_active].copy()
+        dropped = np.zeros((n_active, N_CAUSES), np.int64)
+        dropped[:, LINK_CAUSES] = taken[:, J_DROPPED:]
+        return LinkCounters(
+            link=taken[:, J_LINK],
+            packets=taken[:, J_PACKETS],
+            bytes=taken[:, J_BYTES],
+            busy_ps=taken[:, J_BUSY],
+            queue_max_bytes=taken[:, J_QUEUE_MAX],
+            dropped=dropped,
+            marked=taken[:, J_MARKED],
+        )
 
 
 class FlowDrain:
-    """Reads the counters of the first `n_flows` flows, none of them direct, interval by interval."""
+    """Reads the counters of the first `n_flows` flows, none of them direct, interval by interval.
 
-    def __init__(self, n_flows):
+    `n_histograms` is how many rows the engine's histogram has.
+    """
+
+    def __init__(self, n_flows, n_histograms):
         self._edges_ps = upper_edges_ps()
         columns = I_DROPPED + N_CAUSES
         self._before = np.zeros((n_flows, columns), np.int64), np.zeros((n_flows, 2), np.int64)
-        self._counted = np.zeros((n_flows, N_BINS), np.int64)  # takes memory only where it is not 0
+        self._counted = np.zeros((n_histograms, N_BINS), np.int64)  # takes memory only where it is not 0
         self._rows = np.empty((n_flows, columns), np.int64), np.empty((n_flows, LATENCY_COLUMNS))
 
     def drain(self, e) -> FlowChanges:
         """What flows did since the last drain."""
-        dropped = read_drops(e, len(self._counted))
+        dropped = read_drops(e, len(self._rows[0]))
         known = *self._before, self._counted
         n = fill_changes(e.flows, dropped, e.histogram, self._edges_ps, *known, *self._rows)
         counts, latency_ps = (rows[:n].copy() for rows in self._rows)

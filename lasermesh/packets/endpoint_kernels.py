@@ -22,6 +22,7 @@ from lasermesh.packets.state import (
     DELIVERED,
     F_JITTER_PS,
     HOP_SHIFT,
+    K_BINS,
     K_BYTES,
     K_DELIVERED,
     K_HOPS,
@@ -70,7 +71,7 @@ from lasermesh.packets.transfer_kernels import (
     I_TIME,
     receive_segment,
 )
-from lasermesh.traffic.kinds import ACK, BULK, SCRIPT
+from lasermesh.traffic.kinds import ACK, BULK, OUTSIDE, SCRIPT
 from lasermesh.units import NONE
 
 HIGH_WORD = 2**61
@@ -102,8 +103,9 @@ def deliver(flows, flow_floats, histogram, latency, ident, word):
         total -= HIGH_WORD
         flows[flow, K_LATENCY_SUM_HIGH] += 1
     flows[flow, K_LATENCY_SUM] = total
-    if flow < histogram.shape[0]:
-        histogram[flow, latency_bin(latency)] += n
+    bins = flows[flow, K_BINS]
+    if bins >= 0:
+        histogram[bins, latency_bin(latency)] += n
     if flows[flow, K_DELIVERED] > 0:
         # Interarrival jitter, RFC 3550 section 6.4.1.
         difference = abs(float(latency - flows[flow, K_LAST_LATENCY]))
@@ -192,7 +194,7 @@ def deliver_all(e, worker, node):
             latency = tail - created
             last = packets_of(word) - 1
             if last > 0:  # until the last packet of the train was created
-                if e.flows[flow, S_KIND] == SCRIPT:
+                if e.flows[flow, S_KIND] == SCRIPT or e.flows[flow, S_KIND] == OUTSIDE:
                     latency = tail - e.tails[position, TAIL_CREATED]
                 else:
                     rest = last * e.flows[flow, S_STEP_REST] // e.flows[flow, S_RATE]

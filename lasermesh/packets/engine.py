@@ -1,14 +1,13 @@
 """The packet engine: rings, queues and windows behind one object (packet model: design section 5)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 
 from lasermesh.compiled import COMPILED
 from lasermesh.errors import RunFailed
 from lasermesh.packets import state, tap_records
-from lasermesh.packets.arrays import aligned, grown, offsets_of
+from lasermesh.packets.arrays import grown
 from lasermesh.packets.counters import (
     FlowDrain,
     LinkDrain,
@@ -17,7 +16,7 @@ from lasermesh.packets.counters import (
     read_pool_counters,
     sent_packets,
 )
-from lasermesh.packets.domains import LONG_ENOUGH_PS, deal, form_domains
+from lasermesh.packets.domains import LONG_ENOUGH_PS, deal
 from lasermesh.packets.ends import EndLog
 from lasermesh.packets.pool import CHUNK_BYTES, ChunkPool
 from lasermesh.packets.pool_kernels import collect_chunks, spread_chunks
@@ -25,6 +24,7 @@ from lasermesh.packets.queues import LinkQueues, with_lists
 from lasermesh.packets.scripts import Scripts, checked_entries
 from lasermesh.packets.setup import first_state, with_wider_batches
 from lasermesh.packets.state import NEVER, NO_RING
+from lasermesh.packets.steps import Stager, entered
 from lasermesh.packets.tables import TableSlots, forwarding_of
 from lasermesh.packets.window_kernels import advance, wake_node
 from lasermesh.traffic.kinds import SCRIPT
@@ -42,26 +42,6 @@ LITTLE_WORK_PER_WINDOW = 200
 WINDOWS_TO_MEASURE = 16
 # Running out of chunks once in so many windows costs nothing that matters.
 SELDOM_WINDOWS = 8
-
-
-_NONE_CHANGES = np.zeros(0, np.int64)
-
-
-class Step(NamedTuple):
-    """What the engine is told of `[start_ps, end_ps)` before it gets there."""
-
-    start_ps: int
-    end_ps: int
-    links: np.ndarray  # int64 (n,)  every link that is up at any time in the step
-    delay_start_ps: np.ndarray  # int64 (n,)
-    delay_end_ps: np.ndarray  # int64 (n,)
-    change_ps: np.ndarray  # int64 (n_changes,)  within the step
-    change_link: np.ndarray  # int64
-    change_kind: np.ndarray  # int64  state.CHANGE_STOP, CHANGE_START or CHANGE_RATE
-    change_rate_bps: np.ndarray  # int64
-    node_change_ps: np.ndarray = _NONE_CHANGES  # int64 (n_node_changes,)  nodes that fail or are back
-    node_change_node: np.ndarray = _NONE_CHANGES  # int64
-    node_change_up: np.ndarray = _NONE_CHANGES  # int64  1: back
 
 
 class PacketEngine:
@@ -92,6 +72,8 @@ class PacketEngine:
         From the arrival of a packet's last bit until the node looks at it; 0 if absent.
     memory_limit_bytes : int, optional
         Packets in flight beyond this much memory end the run with RunFailed.
+    outside_bins : int
+        Flows of kind `kinds.OUTSIDE` whose latencies are distributed over bins, once they have one.
     longest_window_ps, domain_delay_ps, domain_share : int, optional
         Tuning; results do not depend on them.
     """
@@ -112,6 +94,7 @@ class PacketEngine:
         trains=False,
         processing_ps=None,
         memory_limit_bytes=None,
+        outside_bins=0,
         longest_window_ps=None,
         domain_delay_ps=LONG_ENOUGH_PS,
         domain_share=16,
@@ -123,16 +106,14 @@ class PacketEngine:
         self.n_links = 0
         self.link_from = np.zeros(0, np.int64)
         self.peak_chunks = 0
-        self._longest_window_ps = longest_window_ps or NEVER
-        self._domain_delay_ps = domain_delay_ps
-        self._domain_share = domain_share
+        self._stager = Stager(
+            n_nodes, flows, self.threads, longest_window_ps or NEVER, domain_delay_ps, domain_share
+        )
         self._processing_ps = np.zeros(n_nodes, np.int64) if processing_ps is None else processing_ps
         self._longest_processing_ps = int(self._processing_ps.max(initial=0))
         trains = trains or bool((flows.train > 1).any())
         self._watched = bool(flows.watched.any())
         self._chunks = ChunkPool(FIRST_CHUNKS, memory_limit_bytes, trains)
-        self._flows_by_source = np.argsort(flows.source, kind="stable")
-        self._drain, self._flow_drain = LinkDrain(), FlowDrain(flows.n_routed)
         self._slots = TableSlots()
         self._scripts = Scripts(flows)
         self._ends = EndLog()
@@ -154,7 +135,10 @@ class PacketEngine:
             state.O_END: self.end_ps,
             state.O_BATCH: BATCH,
         }
-        self._e = first_state(n_nodes, flows, self.threads, options, self._chunks, FIRST_TAPS, FIRST_ROWS)
+        self._e = first_state(
+            n_nodes, flows, self.threads, options, self._chunks, FIRST_TAPS, FIRST_ROWS, outside_bins
+        )
+        self._drain, self._flow_drain = LinkDrain(), FlowDrain(flows.n_routed, len(self._e.histogram))
         if drop_tapped is not None:
             self._e.nodes[:, state.N_TAPS] = drop_tapped
 
@@ -229,6 +213,18 @@ class PacketEngine:
         if new_labels is not None:
             self._slots.complete(self._e, link, next_label, backup, new_labels)
 
+    def fill_labels(self, link, labels, *, to_come=False):
+        """Put entries of labels that no packet carries into tables that are installed already.
+
+        Parameters
+        ----------
+        link : int32 array, shape (n_nodes, len(labels))
+        labels : sequence of int
+        to_come : bool
+            False: into tables that nodes use in the present step. True: into all others.
+        """
+        self._slots.fill(self._e, link, labels, to_come=to_come)
+
     def set_script(self, flow, time_ps, size_bytes, packets=None, tail_ps=None):
         """Replace all entries of a script that have not been sent yet.
 
@@ -280,6 +276,16 @@ class PacketEngine:
         """
         self._e.flows[flow, state.K_STOP] = sequence
 
+    def set_label(self, flow, label):
+        """Say with which label packets of a direct flow from outside enter, whatever table is in force."""
+        self._e.label_of_flow[:, flow] = label
+
+    def set_destination(self, flow, node):
+        """Have packets of a flow from outside end at a node, from now on."""
+        self.flows.destination[flow] = node
+        if len(self._e.lists):
+            self._e.lists[flow] = node
+
     def set_link(self, flow, link):
         """Say over which link a direct flow leaves from now on, whether that is up or not.
 
@@ -315,74 +321,28 @@ class PacketEngine:
         """Labels that flows enter with, or change to, by tables that nodes have or will switch to."""
         return self._slots.labels_in_use(self._e)
 
+    def reserve_links(self, n_links):
+        """Make room for so many links, so that those that are added do not move the others."""
+        self._e = self._e._replace(links=grown(self._e.links, n_links))
+
     def begin_step(self, step):
         """Tell the engine of the step it has reached: delays, and everything that changes within it."""
-        e = self._e
-        e.control[state.C_STEP_START] = step.start_ps
-        e.control[state.C_STEP_END] = step.end_ps
-        e.control[state.C_WINDOW_START] = step.start_ps
-        e.links[step.links, state.X_DELAY_START] = step.delay_start_ps
-        e.links[step.links, state.X_DELAY_END] = step.delay_end_ps
-        domains = form_domains(
-            self.n_nodes,
-            self.link_from[step.links],
-            e.links[step.links, state.X_TO],
-            np.minimum(step.delay_start_ps, step.delay_end_ps) + e.links[step.links, state.X_PROCESSING],
-            self._domain_delay_ps,
-            self._domain_share,
-        )
-        e.control[state.C_LOOKAHEAD] = max(1, min(domains.lookahead_ps, self._longest_window_ps))
-        changes = self._changes_of(step)
-        is_used = e.links[: self.n_links, state.X_TAIL] != NO_RING
-        is_used[step.links] = is_used[step.change_link] = True
-        links = np.flatnonzero(is_used)
-        sender, receiver = self.link_from[links], e.links[links, state.X_TO]
-        # What ranges of nodes and domains name, one list behind the other.
-        lists = [
-            self.flows.destination,
-            links[np.lexsort((links, sender, receiver))],
-            links[np.lexsort((links, sender))],
-            self._flows_by_source,
-            domains.nodes,
-            np.zeros(len(domains.first) - 1),
-        ]
-        starts = np.cumsum([0] + [len(part) for part in lists])
-        nodes = e.nodes
-        ranges = (
-            (state.N_IN, state.N_IN_END, starts[1], receiver),
-            (state.N_OUT, state.N_OUT_END, starts[2], sender),
-            (state.N_FLOW, state.N_FLOW_END, starts[3], self.flows.source),
-        )
-        for first, end, start, row_of in ranges:
-            offsets = start + offsets_of(self.n_nodes, row_of)
-            nodes[:, first], nodes[:, end] = offsets[:-1], offsets[1:]
-        nodes[:, state.N_NEXT] = step.start_ps
-        nodes[:, state.N_DOMAIN] = domains.of_node
-        rows = aligned((len(domains.first) - 1, state.DOMAIN_COLUMNS))
-        rows[:, state.D_FIRST] = starts[4] + domains.first[:-1]
-        rows[:, state.D_END] = starts[4] + domains.first[1:]
-        rows[:, state.D_WINDOW] = domains.window_ps
-        rows[:, state.D_NEXT] = step.start_ps
-        streams = (
-            nodes[:, state.N_IN_END]
-            - nodes[:, state.N_IN]
-            + 2 * (nodes[:, state.N_FLOW_END] - nodes[:, state.N_FLOW])
-        )
-        # Whole cache lines, and one between: the heaps of two workers must not share any.
-        most_streams = (int(streams.max(initial=0)) + 8) // 4 * 4
-        e.workers[:, state.V_HEAP] = np.arange(self.threads) * most_streams
-        self._worker_list = int(starts[5])
-        e.control[state.C_WAKE_ROWS] = len(rows)
-        e.workers[:, state.V_WAKES : state.V_WAKES + 2] = 0
-        self._e = e._replace(
-            changes=changes,
-            lists=np.concatenate(lists).astype(np.int64),
-            domains=rows,
-            heap=aligned((self.threads * most_streams, 2)),
-            wakes=np.zeros(2 * self.threads * len(rows), np.int64),
-        )
-        # Work moves little from step to step: until it is measured, the number of streams stands for it.
-        deal(self._e, self._active_workers, self._worker_list, np.bincount(domains.of_node, weights=streams))
+        self.enter_step(self.prepare_step(step))
+
+    def prepare_step(self, step):
+        """All that can be computed of a step while packets of the one before are still handled: `StagedStep`.
+
+        Its tables have been installed, its links added; no packet takes a link between now and then that is
+        in neither of the two steps and holds none now.
+        """
+        switches = self._slots.take_switches(step.start_ps, step.end_ps)
+        return self._stager.stage(step, self._e, self.link_from, switches)
+
+    def enter_step(self, staged):
+        """Begin a step that was prepared, which the engine has reached."""
+        self._worker_list = staged.worker_list
+        self._e = entered(self._e, staged)
+        deal(self._e, self._active_workers, self._worker_list, staged.work)
 
     def forwarding(self):
         """What packets will meet in the step that was begun (`routing.Forwarding`); ask before `advance`."""
@@ -439,17 +399,20 @@ class PacketEngine:
 
     # -- what came out ------------------------------------------------------------------------------
 
-    def flow_counters(self):
-        """What came of each flow so far."""
-        return read_flow_counters(self._e)
+    def flow_counters(self, rows=None):
+        """What came of each flow so far, or of these rows (int array), each with its histogram."""
+        return read_flow_counters(self._e, rows)
 
     def drain_flows(self):
         """What flows that are not direct did since the last drain (`counters.FlowChanges`)."""
         return self._flow_drain.drain(self._e)
 
-    def dropped_packets(self, n_flows):
-        """Packets that the first flows have lost so far: int64 array, shape (n_flows, N_CAUSES)."""
-        return read_drops(self._e, n_flows)
+    def dropped_packets(self, flows):
+        """Packets that flows have lost so far: int64 array, shape (n, N_CAUSES).
+
+        `flows` is how many of the first ones, or their rows (int array).
+        """
+        return read_drops(self._e, flows)
 
     def pool_counters(self):
         """What came of requests at each service pool so far."""
@@ -459,7 +422,7 @@ class PacketEngine:
         """Counters of links since the last drain, for those that did anything; starts them anew."""
         x = self._e.links[: self.n_links]
         trains = bool(self._e.control[state.O_TRAINS])
-        return self._drain.drain(x, sent_packets(self._e, self.n_links), self.clock_ps, trains)
+        return self._drain.drain(x, self.clock_ps, trains)
 
     @property
     def n_taps(self):
@@ -473,12 +436,16 @@ class PacketEngine:
         that is not finished, and of the longest processing before the clock, as an arrival is recorded when
         its node looks at it. With `rest` the latter come too, for a run that is left here.
         """
+        return tap_records.in_order(self._take_taps(rest))
+
+    def _take_taps(self, rest):
+        """What `drain_taps` gives, not sorted: the part of it for which the engine has to stand still."""
         if self._watched:
             self._ends.take(self._e)
         before_ps = self._all_tapped_before_ps
         if not self.unfinished and (rest or self.clock_ps >= self.end_ps):
             before_ps = NEVER
-        return tap_records.drain(self._e, before_ps)
+        return tap_records.take(self._e, before_ps)
 
     def drain_ends(self):
         """Deliveries and drops of watched flows before the clock that were not drained yet: `ends.Ends`.
@@ -536,25 +503,6 @@ class PacketEngine:
         return self.peak_chunks * CHUNK_BYTES
 
     # -- inside ---------------------------------------------------------------------------------------
-
-    def _changes_of(self, step):
-        """Rows of all changes in a step, by node, then time, then the order of effect."""
-        node, time, order, slot = self._slots.take_switches(step.start_ps, step.end_ps)
-        table = np.full(len(node), state.CHANGE_TABLE)
-        failed = step.node_change_node
-        back = np.where(step.node_change_up, state.CHANGE_NODE_UP, state.CHANGE_NODE_DOWN)
-        node = np.concatenate([failed, self.link_from[step.change_link], node])
-        time = np.concatenate([step.node_change_ps, step.change_ps, time])
-        # Nodes come before all links, tables after them, in the order in which they were installed.
-        order = np.concatenate([np.full(len(failed), -1), step.change_link, self.n_links + order])
-        kind = np.concatenate([back, step.change_kind, table])
-        subject = np.concatenate([failed, step.change_link, slot])
-        rate = np.concatenate([back, step.change_rate_bps, table])
-        rows = np.lexsort((kind, order, time, node))
-        offsets = offsets_of(self.n_nodes, node)
-        nodes = self._e.nodes
-        nodes[:, state.N_CHANGE], nodes[:, state.N_CHANGE_END] = offsets[:-1], offsets[1:]
-        return np.ascontiguousarray(np.stack([time, kind, subject, rate], axis=1)[rows].astype(np.int64))
 
     def _deal_anew(self):
         """Choose how many workers there are, and which domains they have, by the work since this was done."""

@@ -6,6 +6,7 @@ from lasermesh.compiled import kernel
 from lasermesh.packets.endpoint_kernels import HIGH_WORD, latency_bin
 from lasermesh.packets.latency_bins import N_BINS
 from lasermesh.packets.state import (
+    K_BINS,
     K_BYTES,
     K_DELIVERED,
     K_LATENCY_MAX,
@@ -14,6 +15,7 @@ from lasermesh.packets.state import (
     K_LATENCY_SUM_HIGH,
     S_SEQUENCE,
 )
+from lasermesh.units import NONE
 
 # Columns of `before` and of `changes`, in which the first holds the row of the flow; drops by cause follow.
 I_FLOW = 0
@@ -35,9 +37,10 @@ def fill_changes(flows, dropped, histogram, edges_ps, before, sums, counted, cha
 
     `flows` and `histogram` are those of the engine, `dropped` int64 (n, N_CAUSES) its drops, `edges_ps`
     float64 (N_BINS,). `before` int64 (n, I_DROPPED + N_CAUSES), `sums` int64 (n, 2), the two words of the sum
-    of latencies, and `counted` int64 (n, N_BINS) are what was there the last time, and come out as what is
-    there now. Percentiles are those of `results.statistics.percentile_ps` with the greatest latency that the
-    flow has had so far, means and percentiles of flows of which nothing was delivered nan.
+    of latencies, and `counted`, as large as `histogram`, are what was there the last time, and come out as
+    what is there now. Percentiles are those of `results.statistics.percentile_ps` with the greatest latency
+    that the flow has had so far, means and percentiles of flows of which nothing was delivered nan, and
+    percentiles of those without bins.
     """
     n = 0
     for flow in range(len(before)):
@@ -60,13 +63,16 @@ def fill_changes(flows, dropped, histogram, edges_ps, before, sums, counted, cha
             sum_ps = float(high - sums[flow, 0]) * float(HIGH_WORD) + float(low - sums[flow, 1])
             latency_ps[n, I_MEAN] = sum_ps / delivered
             sums[flow, 0], sums[flow, 1] = high, low
+            bins = flows[flow, K_BINS]
             median_rank, high_rank = (delivered * 50 + 99) // 100, (delivered * 99 + 99) // 100
             come = 0
             first, last = latency_bin(flows[flow, K_LATENCY_MIN]), latency_bin(flows[flow, K_LATENCY_MAX])
+            if bins == NONE:
+                last = first - 1
             for bin_ in range(first, last + 1):  # outside of it no packet of the flow ever was
-                more = histogram[flow, bin_] - counted[flow, bin_]
+                more = histogram[bins, bin_] - counted[bins, bin_]
                 if more > 0:
-                    counted[flow, bin_] += more
+                    counted[bins, bin_] += more
                     upper_ps = float(flows[flow, K_LATENCY_MAX])
                     if bin_ < N_BINS - 1:  # the last one has no upper edge
                         upper_ps = min(edges_ps[bin_], upper_ps)

@@ -1,12 +1,15 @@
 """A node's own packets in a batch: sources, transfers, acks and replies merged by time, then flow row.
 
+Behind them, of one instant, what others have put in there, and then what has lagged: at some nodes own
+packets enter N_LAG ps later than they are made, and wait meanwhile in a list like that of what others put in.
+
 They are written to chunks of their own, one behind the other, and taken from there like what has arrived.
 """
 
-from lasermesh.compiled import inline_kernel
+from lasermesh.compiled import inline_kernel, part_kernel
 from lasermesh.packets.causes import NO_ROUTE, NODE_DOWN
 from lasermesh.packets.heap_kernels import sift_down, sift_up
-from lasermesh.packets.link_kernels import drop, lacks_taps, put_behind, put_packet
+from lasermesh.packets.link_kernels import drop, first_after_pop, lacks_taps, put_behind, put_packet
 from lasermesh.packets.service_kernels import (
     E_CREATED,
     E_FLOW,
@@ -23,6 +26,12 @@ from lasermesh.packets.state import (
     N_DOWN,
     N_FLOW,
     N_FLOW_END,
+    N_LAG,
+    N_LAGGING,
+    N_LAGGING_COUNT,
+    N_LAGGING_LAST,
+    N_OUTSIDE,
+    N_OUTSIDE_COUNT,
     N_POOLS,
     N_SOURCES,
     N_TABLE,
@@ -31,6 +40,10 @@ from lasermesh.packets.state import (
     O_SEED,
     O_SERVED,
     O_TRAINS,
+    P_CREATED,
+    P_IDENT,
+    P_TIME,
+    P_WORD,
     S_BYTES_SENT,
     S_INBOX,
     S_KIND,
@@ -66,8 +79,10 @@ from lasermesh.packets.transfer_kernels import (
     segment_to_send,
     send_segment,
 )
-from lasermesh.traffic.kinds import ACK, BULK, REPLY, SCRIPT
+from lasermesh.traffic.kinds import ACK, BULK, OUTSIDE, REPLY, SCRIPT
 from lasermesh.units import NONE
+
+LIST_COUNT = N_OUTSIDE_COUNT - N_OUTSIDE  # of nodes' lists: how far behind its first packet that is, too
 
 
 @inline_kernel
@@ -104,6 +119,23 @@ def count_answer(flows, flow, size):
     flows[flow, S_BYTES_SENT] += size
 
 
+@part_kernel
+def hold_back(e, worker, node, now, created, ident, word, tail):
+    """Put an own packet that was made at `now` among those that lag; it has the caller's chunk."""
+    n = e.nodes[node, N_LAGGING_COUNT]
+    lag = e.nodes[node, N_LAG]
+    last = e.nodes[node, N_LAGGING_LAST]
+    position = put_behind(e.packets, e.workers, e.next_chunk, worker, last, n)
+    if n == 0:
+        e.nodes[node, N_LAGGING] = position
+    e.nodes[node, N_LAGGING_LAST] = position
+    e.nodes[node, N_LAGGING_COUNT] = n + 1
+    put_packet(e.packets, position, now + lag, created, ident, word)
+    if e.control[O_TRAINS]:
+        e.tails[position, TAIL_TIME] = tail + lag
+        e.tails[position, TAIL_CREATED] = tail
+
+
 @inline_kernel
 def make_own(e, worker, node, limit):
     """Write the own packets of a node before `limit`; SHORT if there is no room, to be called again."""
@@ -118,6 +150,10 @@ def make_own(e, worker, node, limit):
     seed = e.control[O_SEED]
     later = NEVER
     n = ZERO
+    # They stand for what others have put in and what has lagged, which come behind all flows of an instant.
+    outside = len(e.flows)
+    lagging = outside + 1
+    lag = e.nodes[node, N_LAG]
     for row in range(e.nodes[node, N_FLOW], e.nodes[node, N_FLOW_END]):
         flow = e.lists[row]
         time = next_own_ps(e, base, flow, limit)
@@ -133,6 +169,20 @@ def make_own(e, worker, node, limit):
                 n += 1
             else:
                 later = min(later, time)
+    if e.nodes[node, N_OUTSIDE_COUNT] > 0:
+        time = e.packets[e.nodes[node, N_OUTSIDE], P_TIME]
+        if time < limit:
+            sift_up(e.heap, top, n, time, outside)
+            n += 1
+        else:
+            later = min(later, time)
+    if lag > 0 and e.nodes[node, N_LAGGING_COUNT] > 0:
+        time = e.packets[e.nodes[node, N_LAGGING], P_TIME]
+        if time < limit:
+            sift_up(e.heap, top, n, time, lagging)
+            n += 1
+        else:
+            later = min(later, time)
     while n > 0:
         now = e.heap[top, 0]
         flow = e.heap[top, 1]
@@ -142,13 +192,29 @@ def make_own(e, worker, node, limit):
             return SHORT
         if lacks_taps(e, worker, 1):
             return SHORT
-        kind = e.flows[flow, S_KIND]
+        kind = OUTSIDE if flow >= outside else e.flows[flow, S_KIND]
         created = now
         ident = flow << SEQUENCE_BITS
         following_flow = flow
         count = ZERO
         tail = now
-        if kind < BULK:
+        tail_created = now
+        if kind == OUTSIDE:
+            first = N_OUTSIDE if flow == outside else N_LAGGING
+            position = e.nodes[node, first]
+            created = e.packets[position, P_CREATED]
+            ident = e.packets[position, P_IDENT]
+            word = e.packets[position, P_WORD]
+            flow = ident >> SEQUENCE_BITS
+            if e.control[O_TRAINS]:
+                tail = e.tails[position, TAIL_TIME]
+                tail_created = e.tails[position, TAIL_CREATED]
+            left = e.nodes[node, first + LIST_COUNT]
+            position = first_after_pop(workers, e.next_chunk, worker, position, left)
+            e.nodes[node, first] = position
+            e.nodes[node, first + LIST_COUNT] = left - 1
+            time = e.packets[position, P_TIME] if left > 1 else NEVER
+        elif kind < BULK:
             size = next_size(e.flows, e.mixes, seed, flow)
             ident |= e.flows[flow, S_SEQUENCE]
             if e.flows[flow, S_TRAIN] > 1:
@@ -198,9 +264,14 @@ def make_own(e, worker, node, limit):
             else:
                 time = NEVER
         workers[worker, V_HANDLED] += 1
-        word = (size << SIZE_SHIFT) | e.flows[flow, S_WORD] | count
+        if kind != OUTSIDE:
+            tail_created = tail
+            word = (size << SIZE_SHIFT) | e.flows[flow, S_WORD] | count
         label = e.label_of_flow[slot, flow]
-        if e.nodes[node, N_DOWN] or label < 0:
+        lags = lag > 0 and kind != OUTSIDE
+        if lags:
+            hold_back(e, worker, node, now, created, ident, word, tail)
+        elif e.nodes[node, N_DOWN] or label < 0:
             cause = NODE_DOWN if e.nodes[node, N_DOWN] else NO_ROUTE
             drop(e, worker, node, NONE, now, cause, created, ident, word)
         else:
@@ -213,7 +284,7 @@ def make_own(e, worker, node, limit):
             put_packet(e.packets, position, now, created, ident, word | label)
             if e.control[O_TRAINS]:
                 e.tails[position, TAIL_TIME] = tail
-                e.tails[position, TAIL_CREATED] = tail
+                e.tails[position, TAIL_CREATED] = tail_created
         if time < limit:
             e.heap[top, 0] = time
             e.heap[top, 1] = following_flow
@@ -224,6 +295,12 @@ def make_own(e, worker, node, limit):
             e.heap[top, 1] = e.heap[top + n, 1]
         if n > 0:
             sift_down(e.heap, top, n)
+        if lags and e.nodes[node, N_LAGGING_COUNT] == 1:
+            if now + lag < limit:
+                sift_up(e.heap, top, n, now + lag, lagging)
+                n += 1
+            else:
+                later = min(later, now + lag)
     workers[worker, V_SOURCES] = later
     e.nodes[node, N_SOURCES] = later
     return DONE

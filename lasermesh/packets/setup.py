@@ -18,12 +18,14 @@ from lasermesh.traffic import kinds
 from lasermesh.units import NONE, PS_PER_S
 
 
-def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_rows):
+def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_rows, outside_bins=0):
     """An engine without links and tables, its sources ready for their first packets.
 
-    `options` are entries of `control` by column, O_END, O_SEED and O_TRAINS among them.
+    `options` are entries of `control` by column, O_END, O_SEED and O_TRAINS among them. `outside_bins` is how
+    many rows of the histogram are left for flows from outside, which have none yet.
     """
-    n_flows, n_routed = flows.n_flows, flows.n_routed
+    n_flows = flows.n_flows
+    with_bins = np.flatnonzero((flows.direct == 0) & (flows.kind != kinds.OUTSIDE))
     control = aligned((state.CONTROL_ENTRIES,))
     control[state.O_LABELS] = control[state.O_CHOICES] = 1
     control[state.C_ROWS] = first_rows
@@ -50,7 +52,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
         flows=rows,
         flow_floats=np.zeros((n_flows, 4)),
         mixes=mixes,
-        histogram=np.zeros((n_routed, N_BINS), np.int64),
+        histogram=np.zeros((len(with_bins) + outside_bins, N_BINS), np.int64),
         dropped=np.zeros((n_workers * n_flows, N_CAUSES), np.int64),
         pools=aligned((len(flows.pools.node), state.POOL_COLUMNS)),
         room=np.zeros(0, np.int64),
@@ -73,6 +75,7 @@ def first_state(n_nodes, flows, n_workers, options, chunks, first_taps, first_ro
     )
     spread_chunks(workers, e.next_chunk, np.arange(len(chunks.next_chunk), dtype=np.int32))
     _describe_flows(e, flows)
+    rows[with_bins, state.K_BINS] = np.arange(len(with_bins))
     e = e._replace(room=_rooms(e, flows))
     start_sources(e, flows)
     return e
@@ -109,11 +112,11 @@ def _describe_flows(e, flows):
     s[flows.reply[asked], state.S_REPLY_PACKET_BYTES] = flows.reply_packet_bytes[asked]
     s[:, state.S_CHOICE] = flow_hashes(seed, flows.n_flows)
     s[:, state.S_LINK] = NONE
-    s[:, [state.S_INBOX, state.S_INBOX_LAST]] = NONE
-    s[:, [state.K_LATENCY_MIN, state.K_COMPLETE, state.A_DONE, state.S_NEXT]] = NEVER
+    s[:, [state.S_INBOX, state.S_INBOX_LAST, state.K_BINS]] = NONE
+    s[:, [state.K_LATENCY_MIN, state.K_COMPLETE, state.A_DONE]] = NEVER
     e.flow_floats[:, state.F_ON_PS] = flows.on_ps
     e.flow_floats[:, state.F_OFF_PS] = flows.off_ps
-    for flow in range(flows.n_flows):
+    for flow in np.flatnonzero(flows.kind != kinds.OUTSIDE):
         sizes = slice(flows.size_first[flow], flows.size_first[flow + 1])
         weights = flows.size_weight[sizes]
         e.mixes[sizes, state.M_WEIGHT] = np.cumsum(weights)
@@ -171,7 +174,8 @@ def _rooms(e, flows):
 def start_sources(e, flows):
     """Bring the rows of the sources up to the instant of each flow's first packet."""
     s, seed = e.flows, int(e.control[state.O_SEED])
-    for flow in range(flows.n_flows):
+    s[:, state.S_NEXT] = NEVER
+    for flow in np.flatnonzero(flows.kind != kinds.OUTSIDE):
         kind = flows.kind[flow]
         begin = min(int(flows.start_ps[flow]) + int(flows.phase_ps[flow]), int(NEVER))
         s[flow, state.S_WHOLE] = begin

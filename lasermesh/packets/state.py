@@ -192,6 +192,7 @@ S_REPLY_PACKET_BYTES = 58
 K_ROOM = 59  # first row of the receiver's room
 K_STOP = 60  # of watched flows: ends behind this sequence number stop the windows
 S_LINK = 61  # of direct flows: over which link they leave; NONE, as of all others
+K_BINS = 62  # row of `histogram`, NONE where its latencies are not distributed over any
 FLOW_COLUMNS = 64
 TRACED = np.int64(1)  # recorded wherever its packets go
 WATCHED = np.int64(2)  # where they end
@@ -249,7 +250,14 @@ N_DOWN = 15  # 1: it has failed
 N_POOLS = 16  # service pools at it
 N_SOURCES = 17  # no earlier packet of its own, unless something comes that its flows answer
 N_TAPS = 18  # 1: every drop at it is recorded
-NODE_COLUMNS = 24
+N_OUTSIDE = 19  # first packet that others have put in and that has not entered, the last one, how many
+N_OUTSIDE_LAST = 20
+N_OUTSIDE_COUNT = 21
+N_LAG = 22  # how much later than they are made its own packets enter
+N_LAGGING = 24  # first of those that were made and have not entered, the last one, how many
+N_LAGGING_LAST = 25
+N_LAGGING_COUNT = 26
+NODE_COLUMNS = 40  # an odd number of cache lines: those of an even one fall on a part of the cache only
 
 # Columns of `domains`.
 D_FIRST = 0  # its nodes, in `lists`
@@ -376,7 +384,7 @@ class Engine(NamedTuple):
     flows: np.ndarray  # int64 (n_flows, FLOW_COLUMNS)
     flow_floats: np.ndarray  # float64 (n_flows, 4)
     mixes: np.ndarray  # int64 (n, MIX_COLUMNS)
-    histogram: np.ndarray  # int64 (n_routed, N_BINS)  of flows that are not direct, which come first
+    histogram: np.ndarray  # int64 (n, N_BINS)  of flows, by K_BINS
     dropped: np.ndarray  # int64 (n_workers * n_flows, N_CAUSES)
     pools: np.ndarray  # int64 (n_pools, POOL_COLUMNS)
     room: np.ndarray  # int64 (n,)  what transfers and service pools remember

@@ -6,6 +6,7 @@ import numpy as np
 
 from lasermesh.packets import state
 from lasermesh.packets.arrays import offsets_of
+from lasermesh.packets.boundary_kernels import take_link_states
 from lasermesh.packets.state import NEVER
 from lasermesh.routing import Forwarding
 from lasermesh.routing.table import entered_labels
@@ -52,6 +53,13 @@ class TableSlots:
     def __init__(self):
         self._pending = []  # (order, slot, switch_ps; NEVER for nodes that have been told)
         self._installed = 0
+        self._told = set()  # slots of the switches of the last step that was prepared
+
+    def has_room_for(self, e, link, next_label, backup):
+        """Whether a table can be installed without moving the others."""
+        wanted = Layout(*link.shape[1:], next_label is not None, backup is not None)
+        before = Layout.of(e)
+        return before.widened(wanted) == before and len(self._used(e)) < len(e.tables)
 
     def install(self, e, link, label_of_flow, switch_ps, next_label, backup):
         """Put a table into a free slot; the engine with it. See `PacketEngine.install_table`."""
@@ -89,6 +97,19 @@ class TableSlots:
             if backup is not None:
                 backups[node, label] = backup[node, label]
 
+    def fill(self, e, link, labels, *, to_come):
+        """Put entries of labels that no packet carries into the tables in force, or those of the next step.
+
+        See `PacketEngine.fill_labels`.
+        """
+        in_force = self._in_force(e)
+        for slot in self._used(e) - in_force if to_come else in_force:
+            links, next_labels, backups = Layout.of(e).parts(e.tables[slot])
+            for part in (links, next_labels, backups):
+                if part is not None:
+                    part[:, labels] = NONE
+            links[:, labels, 0] = link
+
     def labels_in_use(self, e):
         """Labels that flows enter with, or that packets can change to, by tables in use: int array."""
         slots = sorted(self._used(e))
@@ -110,12 +131,18 @@ class TableSlots:
             if (switch != NEVER).any():
                 later.append((order, slot, switch))
         self._pending = later
-        return np.concatenate(found, axis=1)
+        switches = np.concatenate(found, axis=1)
+        self._told = set(switches[3].tolist())
+        return switches
+
+    def _in_force(self, e):
+        """Slots that nodes use or switch to within the present step."""
+        told = e.changes[e.changes[:, state.G_KIND] == state.CHANGE_TABLE, state.G_SUBJECT]
+        return {*e.nodes[:, state.N_TABLE].tolist(), *told.tolist()}
 
     def _used(self, e):
         """Slots that nodes use or will use."""
-        told = e.changes[e.changes[:, state.G_KIND] == state.CHANGE_TABLE, state.G_SUBJECT]
-        return {*e.nodes[:, state.N_TABLE].tolist(), *told.tolist(), *(slot for _, slot, _ in self._pending)}
+        return {*self._in_force(e), *self._told, *(slot for _, slot, _ in self._pending)}
 
     def _free_slot(self, e, wanted):
         """A slot that no node uses or will use; tables grow where the new one is larger."""
@@ -140,6 +167,8 @@ class TableSlots:
 def forwarding_of(e, n_links):
     """What packets meet in the step that the engine was told of last: `routing.Forwarding`."""
     n_nodes = len(e.nodes)
+    link_to, link_up, link_free_ps = np.empty((3, n_links), np.int64)
+    take_link_states(e.links, link_to, link_up, link_free_ps)
     node = np.repeat(np.arange(n_nodes), e.nodes[:, state.N_CHANGE_END] - e.nodes[:, state.N_CHANGE])
     time_ps, kind, subject = (
         e.changes[:, state.G_TIME],
@@ -159,10 +188,10 @@ def forwarding_of(e, n_links):
         bool(e.control[state.O_BACKUP]),
         int(e.control[state.O_ALTERNATE_AFTER]),
         e.flows[:, state.S_CHOICE].copy(),
-        e.links[:n_links, state.X_TO].copy(),
+        link_to,
         e.nodes[:, state.N_TABLE].copy(),
-        (e.links[:n_links, state.X_RATE] != 0).astype(np.int64),
-        e.links[:n_links, state.X_FREE].copy(),
+        link_up,
+        link_free_ps,
         1 - e.nodes[:, state.N_DOWN],
         offsets_of(n_nodes, node[is_table]),
         time_ps[is_table],

@@ -10,8 +10,8 @@ def _room(e):
     return len(e.taps) // len(e.workers)
 
 
-def drain(e, before_ps):
-    """Records of what was before an instant, since the last drain, sorted by time; the others stay."""
+def take(e, before_ps):
+    """Records of what was before an instant, since the last time; the others stay."""
     room = _room(e)
     parts = []
     for worker in range(len(e.workers)):
@@ -21,7 +21,11 @@ def drain(e, before_ps):
         late = rows[~early]
         e.taps[worker * room : worker * room + len(late)] = late
         e.workers[worker, state.V_TAPS] = worker * room + len(late)
-    records = np.concatenate(parts)
+    return np.concatenate(parts)
+
+
+def in_order(records):
+    """Records sorted by time."""
     time_ps = records[:, state.T_TIME].copy()
     order = np.argsort(time_ps, kind="stable")
     time_ps = time_ps[order]

@@ -3,8 +3,9 @@
 import numpy as np
 
 from lasermesh.packets import state
-from lasermesh.packets.engine import PacketEngine, Step
+from lasermesh.packets.engine import PacketEngine
 from lasermesh.packets.state import NEVER
+from lasermesh.packets.steps import Step
 from lasermesh.traffic.flows import flows_from_rows
 from lasermesh.units import PS_PER_S
 
@@ -31,6 +32,8 @@ def warm_up():
     rate = np.full(1, PS_PER_S)
     engine.begin_step(Step(0, 2, up, nothing, nothing, nothing, up, nothing + state.CHANGE_START, rate))
     engine.set_script(1, np.zeros(1, np.int64), 1000)
+    engine.forwarding()
     engine.advance(2)
     engine.drain_ends()
+    engine.drain_links()
     engine.drain_flows()

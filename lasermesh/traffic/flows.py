@@ -7,7 +7,7 @@ import numpy as np
 
 from lasermesh.errors import UserError
 from lasermesh.random_kernels import PHASE, draw_unit
-from lasermesh.traffic.kinds import KINDS, SERVICES
+from lasermesh.traffic.kinds import KINDS, OUTSIDE, SERVICES
 from lasermesh.units import NONE, PS_PER_S, PS_PER_US, bps_from_gbps, ps_from_s
 
 UNTIL_THE_END_PS = 2**63 - 1
@@ -69,7 +69,9 @@ def pools_from_rows(rows):
 
 @dataclass(frozen=True)
 class Flows:
-    """One row per flow; row i of every array is flow i. Direct flows are scripts, and come behind all others.
+    """One row per flow; row i of every array is flow i. Direct flows come behind all others.
+
+    A direct one is a script and has a link of its own, or is from outside and has a label of its own.
 
     `size_bytes[size_first[i]:size_first[i + 1]]` are the packet sizes of flow i: those of a mix with their
     `size_weight`, or, for a script, those of its packets with their `size_time_ps`.
@@ -88,7 +90,7 @@ class Flows:
     train: np.ndarray  # int64 (n_flows,)  packets that travel as one entry; 1: each for itself
     traced: np.ndarray  # int64 (n_flows,)  1: what happens to each packet is recorded
     watched: np.ndarray  # int64 (n_flows,)  1: where each packet ends is recorded
-    direct: np.ndarray  # int64 (n_flows,)  1: over one link to the destination, whatever tables say
+    direct: np.ndarray  # int64 (n_flows,)  1: over one link to the destination, or by a label of its own
     on_ps: np.ndarray  # float64 (n_flows,)  mean, of on/off flows
     off_ps: np.ndarray  # float64 (n_flows,)
     total_bytes: np.ndarray  # int64 (n_flows,)  of bulk flows
@@ -124,6 +126,34 @@ class Flows:
         }
         return replace(self, size_first=self.size_first[: n_flows + 1], **mine)
 
+    def with_outside(self, source, destination, *, hop_limit, direct=0) -> "Flows":
+        """These flows, and behind them such as others put packets into, which are watched.
+
+        Parameters
+        ----------
+        source, destination : int arrays, shape (n,)
+            Of each; where its packets enter is said of every packet.
+        hop_limit : int
+        direct : int
+            1: they go by labels of their own (see `PacketEngine.set_label`).
+        """
+        n = len(source)
+        columns = {name: np.full(n, absent) for name, absent in _ABSENT.items()}
+        columns |= {
+            "source": np.asarray(source, np.int32),
+            "destination": np.asarray(destination, np.int32),
+            "kind": np.full(n, OUTSIDE),
+            "stop_ps": np.full(n, UNTIL_THE_END_PS),
+            "hop_limit": np.full(n, hop_limit),
+            "watched": np.ones(n, np.int64),
+            "direct": np.full(n, direct),
+            "size_first": np.full(n, self.size_first[-1]),
+            **{name: np.zeros(n, np.int64) for name in ("rate_bps", "start_ps", "phase_ps", "traffic_class")},
+        }
+        return replace(
+            self, **{name: np.concatenate([getattr(self, name), more]) for name, more in columns.items()}
+        )
+
     def mean_size_bytes(self):
         """Mean packet size of each flow, 0 for a script without packets: float64 array, shape (n_flows,)."""
         flow = np.repeat(np.arange(self.n_flows), np.diff(self.size_first))
@@ -157,8 +187,10 @@ def flows_from_rows(rows, pools=()):
         for name, absent in _ABSENT.items()
     }
     direct = optional["direct"] != 0
-    if (direct[:-1] & ~direct[1:]).any() or any(rows[k]["kind"] != "script" for k in np.flatnonzero(direct)):
-        raise ValueError("direct flows are scripts, and come behind all others")
+    if (direct[:-1] & ~direct[1:]).any() or any(
+        rows[k]["kind"] not in ("script", "outside") for k in np.flatnonzero(direct)
+    ):
+        raise ValueError("direct flows are scripts or from outside, and come behind all others")
     return Flows(
         source=column("source", np.int32),
         destination=column("destination", np.int32),

@@ -8,6 +8,7 @@ ON_OFF = 3
 BULK = 4
 ACK = 5
 REPLY = 6
+OUTSIDE = 7  # what others put in, at nodes of their choice
 KINDS = {
     "constant": CONSTANT,
     "poisson": POISSON,
@@ -16,6 +17,7 @@ KINDS = {
     "bulk": BULK,
     "ack": ACK,
     "reply": REPLY,
+    "outside": OUTSIDE,
 }
 
 SERVICE_CONSTANT = 0

@@ -6,8 +6,9 @@ import numpy as np
 
 from lasermesh.packets import state
 from lasermesh.packets.causes import CAUSES
-from lasermesh.packets.engine import PacketEngine, Step
+from lasermesh.packets.engine import PacketEngine
 from lasermesh.packets.queues import ECN_THRESHOLD, LinkQueues
+from lasermesh.packets.steps import Step
 from lasermesh.traffic.flows import flows_from_rows
 from lasermesh.traffic.kinds import SERVICES
 from tests.reference.case import NONE

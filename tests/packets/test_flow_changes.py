@@ -19,6 +19,7 @@ def standing(n_flows, n_workers=2):
     """The engine's arrays before anything was sent."""
     flows = np.zeros((n_flows, state.FLOW_COLUMNS), np.int64)
     flows[:, state.K_LATENCY_MIN] = state.NEVER
+    flows[:, state.K_BINS] = np.arange(n_flows)
     return SimpleNamespace(
         flows=flows,
         histogram=np.zeros((n_flows, N_BINS), np.int64),
@@ -49,7 +50,7 @@ def edge_ps(latency_ps):
 
 
 def test_only_flows_that_did_something_have_rows_and_each_deed_is_told_once():
-    e, drain = standing(4), FlowDrain(4)
+    e, drain = standing(4), FlowDrain(4, 4)
     assert len(drain.drain(e).flow) == 0
     deliver(e, 1, 20 * MS, packets=3)
     e.flows[3, state.S_SEQUENCE] += 5
@@ -70,7 +71,7 @@ def test_only_flows_that_did_something_have_rows_and_each_deed_is_told_once():
 
 
 def test_percentiles_are_of_the_interval_alone():
-    e, drain = standing(1), FlowDrain(1)
+    e, drain = standing(1), FlowDrain(1, 1)
     deliver(e, 0, 500 * MS, packets=1000)
     deliver(e, 0, 5 * MS)
     drain.drain(e)
@@ -84,13 +85,13 @@ def test_percentiles_are_of_the_interval_alone():
 
 
 def test_what_is_longer_than_all_bins_has_the_greatest_latency():
-    e, drain = standing(1), FlowDrain(1)
+    e, drain = standing(1), FlowDrain(1, 1)
     deliver(e, 0, 2000 * PS_PER_S)
     assert drain.drain(e).latency_ps[0].tolist() == [2000 * PS_PER_S] * 3
 
 
 def test_a_mean_is_right_where_the_sum_needs_two_words():
-    e, drain = standing(1), FlowDrain(1)
+    e, drain = standing(1), FlowDrain(1, 1)
     latency_ps = 800 * PS_PER_S
     deliver(e, 0, latency_ps, packets=2000)
     drain.drain(e)

@@ -5,9 +5,11 @@ from lasermesh.scenario.describe import describe
 from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
 from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.flows import Flow, FlowSpec, Pair, Trace
+from lasermesh.scenario.live import Live
 from lasermesh.scenario.loading import load, load_experiment, load_topology
 from lasermesh.scenario.problems import Problem, ScenarioError
 from lasermesh.scenario.queues import QueueKeys, QueueRule, QueueSettings, QueuesOfLinks
+from lasermesh.scenario.read_live import refuse_what_live_cannot
 from lasermesh.scenario.topology import (
     ElementSet,
     GroundGroup,
@@ -42,6 +44,7 @@ __all__ = [
     "FlowSpec",
     "GroundGroup",
     "LinkRule",
+    "Live",
     "Observe",
     "Packets",
     "Pair",
@@ -69,4 +72,5 @@ __all__ = [
     "load",
     "load_experiment",
     "load_topology",
+    "refuse_what_live_cannot",
 ]

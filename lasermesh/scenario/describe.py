@@ -5,6 +5,7 @@ from lasermesh.scenario.experiment import Experiment, Observe, Packets, Routing
 from lasermesh.scenario.faults import Fault
 from lasermesh.scenario.fields import REQUIRED, as_plain, keys_of
 from lasermesh.scenario.flows import Flow, MatrixEntry, Pair, TracePacket
+from lasermesh.scenario.live import Live
 from lasermesh.scenario.problems import shown
 from lasermesh.scenario.queues import QueueRule
 from lasermesh.scenario.terminals import Acquisition
@@ -45,6 +46,7 @@ _TABLES = (
     ("[[stores]]", (Store,)),
     ("[[faults]]", (Fault,)),
     ("[observe]", (Observe,)),
+    ("[live]", (Live,)),
     ("[sensors.NAME]", (Sensor,)),
     ("[compute.NAME]", (Compute,)),
     ("[power.NAME]", (Power,)),

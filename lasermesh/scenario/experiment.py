@@ -2,7 +2,8 @@
 
 # ruff: noqa: RUF009 (the calls beside the fields make dataclass fields)
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from lasermesh.scenario.bundles import BundleFlow, Bundles, Store
@@ -25,6 +26,7 @@ from lasermesh.scenario.fields import (
     key,
 )
 from lasermesh.scenario.flows import IP_VERSION, LONGEST_S, TIME, Flow, FlowSpec
+from lasermesh.scenario.live import Live
 from lasermesh.scenario.queues import QueueKeys, QueueRule
 from lasermesh.scenario.topology import NODE, Topology
 from lasermesh.scenario.workloads import Alternative, Compute, Power, Sensor, Transfers, Workload
@@ -222,6 +224,7 @@ class Experiment:
     stores: tuple[Store, ...] = key(Tables(), (), help="What some nodes can store of bundles.")
     faults: tuple[Fault, ...] = key(Tables(), (), help="What fails, and when.")
     observe: Observe = key(Table(), Observe(), help="What is written down besides the counters.")
+    live: Live = key(Table(), Live(), help="How it is run live; not used by simulated runs.")
     sensors: tuple[Sensor, ...] = key(
         Table("a table of tables, as [sensors.NAME]"), (), help="Instruments that take scenes."
     )
@@ -240,6 +243,31 @@ class Experiment:
     file: Path | None = bulky(None)
     files: dict[str, str] = bulky({})  # SHA-256 of every file that was read, by its name
     warnings: tuple[str, ...] = bulky()
+
+    @cached_property
+    def live_rows(self):
+        """Rows of the hosts of a live run, the one first that commands run on: as `[live]` names them, else
+        both ends of all flows in their order, else all ground sites.
+        """
+        if self.live.host_rows:
+            return self.live.host_rows
+        if not self.expanded_flows:
+            return tuple(range(self.topology.n_satellites, len(self.topology.node_names)))
+        return tuple(
+            dict.fromkeys(row for flow in self.expanded_flows for row in (flow.from_row, flow.to_row))
+        )
+
+    def lasting(self, until_s):
+        """The same experiment with flows that go on until then, where the file does not say when they stop:
+        a live run may end before or after `duration_s`.
+        """
+        flows = (
+            flow
+            if flow.kind == flow.table.kind and flow.table.stop_s is not None
+            else replace(flow, stop_s=until_s)
+            for flow in self.expanded_flows
+        )
+        return replace(self, expanded_flows=tuple(flows))
 
     def to_dict(self):
         """The resolved experiment with its topology, JSON-ready, under the names of the files."""

@@ -391,7 +391,10 @@ def _without_repetition(items, place):
     for index, item in enumerate(items):
         first = first_index.setdefault(item, index)
         if first != index:
-            place.at(index).report(f"{shown(item)} stands already at {place.at(first)}", item)
+            before, here = place.at(first), place.at(index)
+            # One line of an option holds both, and has been named as the place of the problem.
+            where = before.key if before.locate() == here.locate() and here.locate()[1] is None else before
+            here.report(f"{shown(item)} stands already at {where}", item)
     return items if len(first_index) == len(items) else BAD
 
 

@@ -142,7 +142,7 @@ class Flow:
         help="Sizes drawn by weight, or the simple IMIX: 40, 576 and 1500 bytes as 7:4:1.",
     )
     start_s: float = key(TIME, 0.0, help="First packet not before, from the experiment's start.")
-    stop_s: float | None = key(TIME, None, help="No packet from then on; absent: the experiment's end.")
+    stop_s: float | None = key(TIME, None, help="No packet from then on; absent: the run's end.")
     phase_s: float | None = key(
         TIME,
         None,

@@ -12,7 +12,7 @@ from lasermesh.scenario.sources import dotted
 
 _STEP = re.compile(r'"([^"]*)"|\[(\d{1,9})\]|([^."\[\]=]+)')
 _PATH = re.compile(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern})|\[\d{{1,9}}\])*")
-_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "bundles", "observe", "options", "transfers")
+_TABLES_THAT_MAY_BE_ABSENT = ("routing", "packets", "bundles", "observe", "options", "transfers", "live")
 
 
 class Option(NamedTuple):

@@ -11,6 +11,7 @@ from lasermesh.scenario.read_bundles import read_handling, read_stores, warn_of_
 from lasermesh.scenario.read_equipment import SORTS, read_equipment, tables_elsewhere
 from lasermesh.scenario.read_faults import read_faults
 from lasermesh.scenario.read_flows import read_flows
+from lasermesh.scenario.read_live import read_live
 from lasermesh.scenario.read_observe import mark_traced, read_observe
 from lasermesh.scenario.read_queues import check_queue_keys, check_takes_trains, read_queues
 from lasermesh.scenario.read_workloads import Around, read_workloads, warn_of_idle
@@ -126,6 +127,7 @@ def _read_with(version, part, read_policy):
     warn_of_no_bundles(values, place)
     values["faults"] = read_faults(values["faults"], place, names, topology, duration_s)
     values["observe"] = read_observe(values["observe"], place.at("observe"), names, values["flows"], expanded)
+    values["live"] = read_live(values["live"], place.at("live"), names, topology)
     equipment = read_equipment(values, place, names, topology, part.elsewhere)
     flow_names = tuple(flow.name for flow in values["flows"] if flow is not BAD)
     around = Around(equipment, names, topology, flow_names)
@@ -141,8 +143,11 @@ def _read_with(version, part, read_policy):
 
 
 def _check_something_happens(values, place):
-    if values["flows"] == () and values["workloads"] == ():
-        place.at("flows").report("missing; an experiment has at least one [[flows]] or [[workloads]]")
+    if values["flows"] == () and values["workloads"] == () and "live" not in place.source.data:
+        place.at("flows").report(
+            "missing; an experiment has at least one [[flows]] or [[workloads]]; one with [live] can do "
+            "without, and is only run live then"
+        )
 
 
 def _read_routing(table, place, outline, read_policy):

@@ -10,6 +10,7 @@ from lasermesh.scenario.read_faults import find_link
 from lasermesh.scenario.reading import read_table
 
 ALL = "all"
+REAL = "live"  # flows of real programs, which a live run puts together under this name
 
 
 def read_observe(table, place, names, flows, expanded):
@@ -38,6 +39,10 @@ def read_observe(table, place, names, flows, expanded):
             here = here if isinstance(table["trace_flows"], str) else here.at(index)
             if name in bundles:
                 here.report("is of bundles, all of which are written down hop by hop anyway", name)
+            elif name not in known and name.split("/")[0] == REAL:
+                here.report(
+                    "packets of real programs are not followed; --capture flow:live tells of them", name
+                )
             elif name not in known:
                 here.report(f"no flow is named {shown(name)}{did_you_mean(name, known)}", name)
     queue_of = values["queue_of"]

@@ -31,6 +31,7 @@ UNIT_OF_SUFFIX = {
     "m": "m",
     "h": "h",
     "s": "s",
+    "us": "us",
     "deg": "deg",
     "gbps": "Gbps",
     "bps": "bit/s",

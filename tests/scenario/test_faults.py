@@ -211,6 +211,10 @@ def test_queues_are_observed_of_one_link_or_several(tmp_path, links, rows):
     [
         ("links_every_s = 0", "links_every_s: must be a number from 1e-06 to 9158400 (got 0)"),
         ("flows_every_s = 1e-7", "flows_every_s: must be a number from 1e-06 to 9158400 (got 1e-07)"),
+        (
+            'trace_flows = "live/a>b"',
+            "trace_flows: packets of real programs are not followed; --capture flow:live tells of them",
+        ),
         ('trace_flows = "dota"', 'trace_flows: no flow is named "dota"; did you mean "data"?'),
         ('trace_flows = ["data", "pair"]', 'trace_flows[1]: no flow is named "pair"; did you mean "pairs"?'),
         ('queue_of = ["a", "a"]', 'queue_of: leads from "a" to itself; a link needs two nodes'),

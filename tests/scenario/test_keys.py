@@ -22,6 +22,7 @@ from lasermesh.scenario.fields import (
     keys_of,
 )
 from lasermesh.scenario.flows import Flow
+from lasermesh.scenario.live import Live
 from lasermesh.scenario.positions import line_numbers
 from lasermesh.scenario.queues import QueueRule
 from lasermesh.scenario.terminals import Acquisition
@@ -63,6 +64,7 @@ EXAMPLES = [
     ("bundles.toml", (Store,), ("stores", None)),
     ("faults.toml", (Fault,), ("faults", None)),
     ("observe.toml", (Observe,), ("observe",)),
+    ("live.toml", (Live,), ("live",)),
     ("work.toml", (Sensor,), ("sensors", None)),
     ("work.toml", (Compute,), ("compute", None)),
     ("work.toml", (Power,), ("power", None)),

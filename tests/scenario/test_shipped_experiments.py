@@ -3,7 +3,7 @@
 import pytest
 
 from lasermesh import shipped
-from lasermesh.scenario import load_experiment
+from lasermesh.scenario import load_experiment, refuse_what_live_cannot
 
 LARGE_NETWORK = 27  # stations: the commercial network that a mesh has to beat
 
@@ -41,3 +41,16 @@ def test_ways_of_handling_the_same_scenes_are_runs_of_their_own_with_one_seed(wi
             sources = [workload.source for workload in run.workloads if workload.source is not None]
             assert len(set(sources)) == len(sources), run.name
             assert run.seed == experiment.seed
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "kinds"), [("live", "Tokyo", {True}), ("live-orbit", "eo-0-0", {True, False})]
+)
+def test_what_is_shipped_to_be_run_live_can_be(name, first, kinds):
+    """Commands run on the first host; hosts are on the ground and, of `live-orbit`, in orbit."""
+    experiment = load_experiment(name)
+    refuse_what_live_cannot(experiment)
+    topology = experiment.topology
+    assert topology.node_names[experiment.live_rows[0]] == first
+    assert {topology.is_ground(row) for row in experiment.live_rows} == kinds
+    assert experiment.warnings == () and experiment.expanded_flows

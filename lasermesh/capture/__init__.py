@@ -4,8 +4,9 @@ from lasermesh.capture.bundles import SegmentSource
 from lasermesh.capture.headers import FlowEnds
 from lasermesh.capture.options import CaptureOptions
 from lasermesh.capture.ports import Interface, Ports
+from lasermesh.capture.records import CapturedNodes, RealPackets, TapRecords
 from lasermesh.capture.selection import CaptureSelection
-from lasermesh.capture.writer import CapturedNodes, CaptureWriter, TapRecords
+from lasermesh.capture.writer import CaptureWriter
 
 __all__ = [
     "CaptureOptions",
@@ -15,6 +16,7 @@ __all__ = [
     "FlowEnds",
     "Interface",
     "Ports",
+    "RealPackets",
     "SegmentSource",
     "TapRecords",
 ]

@@ -22,6 +22,7 @@ LIMIT = 1_000_000
 """Records written at most: Wireshark takes half a minute to open so many."""
 
 FILE_NAME = "capture.pcapng"
+STDOUT = "/dev/stdout"
 SUFFIXES = (".pcapng", ".pcapng.gz")
 
 
@@ -36,7 +37,7 @@ class CaptureOptions(NamedTuple):
 
     file: str | None = None
     """Where to: a name without a folder lies in the run folder; ends in .pcapng or .pcapng.gz, or is a pipe.
-    None: capture.pcapng in the run folder."""
+    `-` is stdout. None: capture.pcapng in the run folder."""
 
     split: bool = False
     """A file for each port, in a folder named as the file without its suffix."""
@@ -58,6 +59,8 @@ def options_of(capture):
     if capture is None:
         return None
     options = capture if isinstance(capture, CaptureOptions) else CaptureOptions(capture)
+    if options.file == "-":
+        options = options._replace(file=STDOUT)
     for name, value, known in (
         ("copies", options.copies, (None, *COPIES)),
         ("link-type", options.link_type, LINK_TYPES),
@@ -82,7 +85,8 @@ def _check_file(options):
             raise UserError(f'--split needs files, one for each port, and "{name}" is a pipe')
         return
     if not name.endswith(SUFFIXES) or Path(name).name in SUFFIXES:
-        raise UserError(f'--capture-to: the name "{name}" must end in {" or ".join(SUFFIXES)}, or be a pipe')
+        ends = " or ".join(SUFFIXES)
+        raise UserError(f'--capture-to: the name "{name}" must end in {ends}, or be a pipe, or - for stdout')
     if options.split:
         _check_folder(name)
     elif not lies_in_run_folder(name):
@@ -127,3 +131,17 @@ def is_pipe(name):
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_standard_output(options):
+    """Whether a capture goes to where this process prints."""
+    if options is None or options.file is None:
+        return False
+    if options.file in ("-", STDOUT):
+        return True
+    if not is_pipe(options.file):
+        return False
+    try:
+        return os.path.samestat(os.stat(options.file), os.fstat(1))
+    except OSError:
+        return False

@@ -8,7 +8,10 @@ Its options are `epb_flags` (direction), `epb_packetid`, `epb_queue` where the c
 the packet was dropped, and the end of options.
 """
 
+import numpy as np
+
 from lasermesh.compiled import inline_kernel, kernel
+from lasermesh.units import NONE
 
 PACKET_BLOCK = 6
 FLAGS_OPTION = 2 | 4 << 16  # code | length << 16, as one little-endian word
@@ -34,6 +37,9 @@ IPV4_TYPE, IPV6_TYPE = 0x0008, 0xDD86
 
 FLOW_SHIFT = 40
 """A packet's id is flow << 40 | sequence: the same at every hop, unique in the run."""
+
+CONGESTION_EXPERIENCED = 3
+"""In the ECN field (RFC 3168 section 5)."""
 
 WORD = 0xFFFFFFFF
 
@@ -97,6 +103,39 @@ def fill_headers(templates, records, record, halves, half):
 
 
 @inline_kernel
+def replace_half(halves, half, value, checksum_half):
+    """Change a word of an IPv4 header, and its checksum by as much (RFC 1624, equation 3).
+
+    Words are as they lie in memory: the sum of words whose bytes are exchanged is the sum with its bytes
+    exchanged (RFC 1071 section 2).
+    """
+    total = (0xFFFF - np.int64(halves[checksum_half])) + (0xFFFF - np.int64(halves[half])) + value
+    halves[half] = value
+    halves[checksum_half] = checksum(total)
+
+
+@inline_kernel
+def fill_real(data, row, n_bytes, hops, ecn, halves, half):
+    """Put the first bytes of a packet, with the hop limit and mark it has there; the place behind them."""
+    for k in range(n_bytes >> 1):
+        halves[half + k] = np.int64(data[row, 2 * k]) | np.int64(data[row, 2 * k + 1]) << 8
+    end = half + (n_bytes >> 1)
+    if n_bytes & 1:
+        halves[end] = data[row, n_bytes - 1]
+        end += 1
+    if data[row, 0] >> 4 == 6:
+        halves[half + 3] = (np.int64(halves[half + 3]) & 0xFF) | hops << 8
+        if ecn == CONGESTION_EXPERIENCED:
+            halves[half] = np.int64(halves[half]) | CONGESTION_EXPERIENCED << 12
+    else:
+        replace_half(halves, half + 4, (np.int64(halves[half + 4]) & 0xFF00) | hops, half + 5)
+        if ecn == CONGESTION_EXPERIENCED:
+            marked = np.int64(halves[half]) | CONGESTION_EXPERIENCED << 8
+            replace_half(halves, half, marked, half + 5)
+    return end
+
+
+@inline_kernel
 def fill_options(comments, comment_words, records, record, words, at):
     """Put the options of a record's block at a place; the place behind them."""
     sequence = records.sequence[record]
@@ -129,6 +168,8 @@ def fill_blocks(
     is_ethernet,
     kept_bytes,
     records,
+    real_row,
+    real_data,
     words,
     halves,
     packet_at,
@@ -147,8 +188,12 @@ def fill_blocks(
         Start of the run, ns since 1970.
     is_ethernet : bool
     kept_bytes : int64 array, shape (n,)
-        How much of each packet is kept, but never less than its headers.
+        How much of each packet is kept, but never less than its headers where these are made here.
     records : TapRecords
+    real_row : int64 array, shape (n,)
+        Where a packet's own bytes are; NONE: it is made of its flow's template.
+    real_data : uint8 array, shape (n_real, at least the headers of IP)
+        The first bytes of packets.
     words : uint32 array
     halves : uint16 array
         The same memory.
@@ -160,11 +205,15 @@ def fill_blocks(
     for record in range(len(kept_bytes)):
         port = records.interface[record]
         cause = records.cause[record]
-        is_ipv6 = templates.is_ipv6[records.flow[record]]
-        header_words = link_words + (IPV6_WORDS if is_ipv6 else IPV4_WORDS)
-
+        real = real_row[record]
         wire_bytes = records.size_bytes[record] + 2 * link_words
-        captured = min(wire_bytes, max(kept_bytes[record], 2 * header_words))
+        if real == NONE:
+            is_ipv6 = templates.is_ipv6[records.flow[record]]
+            header_words = link_words + (IPV6_WORDS if is_ipv6 else IPV4_WORDS)
+            captured = min(wire_bytes, max(kept_bytes[record], 2 * header_words))
+        else:
+            is_ipv6 = real_data[real, 0] >> 4 == 6
+            captured = min(wire_bytes, kept_bytes[record], 2 * link_words + real_data.shape[1])
         packet_words = (captured + 3) >> 2
         block_bytes = 4 * (BLOCK_WORDS + packet_words)
         if records.traffic_class[record] > 0:
@@ -186,7 +235,12 @@ def fill_blocks(
         half = 2 * at
         if is_ethernet:
             half = fill_ethernet(ports, port, records.direction[record], is_ipv6, halves, half)
-        half = fill_headers(templates, records, record, halves, half)
+        if real == NONE:
+            half = fill_headers(templates, records, record, halves, half)
+        else:
+            n_bytes = captured - 2 * link_words
+            hops = records.hop_limit[record]
+            half = fill_real(real_data, real, n_bytes, hops, records.ecn[record], halves, half)
         at += packet_words
         for word in range(half, 2 * at):
             halves[word] = 0  # the payload; the buffer still holds earlier blocks

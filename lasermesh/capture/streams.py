@@ -1,9 +1,12 @@
 """The files of a capture: one that is written from beginning to end, or one for each port."""
 
 import contextlib
+import errno
 import os
 import re
+import select
 import stat
+import threading
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +19,9 @@ _MEMBER_BYTES = 1 << 20
 _MOST_THREADS = 4
 _PENDING_BYTES = 1 << 15  # of a port: thousands of them still fit into memory
 _MOST_NAME_BYTES = 200
+_MOST_UNREAD_BYTES = 1 << 26
+_POLL_MS = 100
+_PATIENCE_S = 2.0  # at the end of a pipe
 _NOT_IN_NAMES = re.compile(r"[^\w.+=@ -]")
 
 
@@ -53,6 +59,11 @@ class OneFile:
             del self._pending[:_MEMBER_BYTES]
         self._write_members(self._most_waiting)
 
+    def flush(self):
+        """Have readers of the file see what was put there; what is compressed waits until it is a member."""
+        if self._threads is None:
+            self._file.flush()
+
     def close(self):
         """End the file."""
         if self._threads is not None:
@@ -82,6 +93,80 @@ class OneFile:
     def _write(self, data):
         self._file.write(data)
         self.n_bytes += len(data)
+
+
+class PipeFile:
+    """A pipe that is written to by a thread of its own, so that nobody waits for who reads it.
+
+    A reader that lags behind by 64 MiB, or is gone, is an OSError of what is put next.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.n_bytes = 0
+        self._file = self.path.open("wb", buffering=0)
+        self._unread, self._error, self._is_ending = bytearray(), None, False
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._hand_over, name="capture", daemon=True)
+        self._thread.start()
+
+    def put(self, _, blocks):
+        """Append blocks, of whatever port."""
+        with self._news:
+            if self._error is None and len(self._unread) > _MOST_UNREAD_BYTES:
+                self._error = OSError(errno.ENOBUFS, "its reader does not keep up")
+            if self._error is not None:
+                raise self._error
+            self._unread += blocks
+            self.n_bytes += len(blocks)
+            self._news.notify()
+
+    def flush(self):
+        """Nothing to do: what was put there is on its way."""
+
+    def close(self):
+        """End the pipe once all has been read, or the reader has had some time for it."""
+        with self._news:
+            self._is_ending = True
+            self._news.notify()
+            late = not self._news.wait_for(lambda: not self._unread or self._error is not None, _PATIENCE_S)
+        self.remove()
+        if late or self._error is not None:
+            raise self._error or OSError(errno.ENOBUFS, "its reader does not keep up")
+
+    def remove(self):
+        """End the pipe, whatever has not been read."""
+        with self._news:
+            self._is_ending = True
+            self._unread.clear()
+            self._news.notify()
+        self._thread.join()
+        self._file.close()
+
+    def _hand_over(self):
+        """Write what is there whenever a part of it fits into the pipe, so that this thread never hangs."""
+        poll = select.poll()
+        poll.register(self._file, select.POLLOUT)
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._unread or self._is_ending)
+                if not self._unread:
+                    return
+            try:
+                # A pipe that is ready has room for this many bytes (pipe(7)).
+                if poll.poll(_POLL_MS):
+                    with self._news:
+                        part = bytes(self._unread[: select.PIPE_BUF])
+                    n = os.write(self._file.fileno(), part)
+                    with self._news:
+                        del self._unread[:n]
+                        self._news.notify()
+            except OSError as error:
+                with self._news:
+                    self._error = error
+                    self._unread.clear()
+                    self._news.notify()
+                return
 
 
 class FilePerPort:
@@ -134,6 +219,12 @@ class FilePerPort:
         pending += blocks
         if len(pending) >= _PENDING_BYTES:
             self._flush(port)
+
+    def flush(self):
+        """Have readers of the files see what was put there."""
+        for port in list(self._pending):
+            if not is_compressed(self._names[port]):
+                self._flush(port)
 
     def close(self):
         """Write what has been gathered."""

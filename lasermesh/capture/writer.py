@@ -6,10 +6,8 @@ is the propagation delay alone. A packet that is dropped (direction 0) is stampe
 rounded down to nanoseconds; equal times keep the order of events.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from lasermesh.capture.bundles import MOST_HEADER_BYTES, BundlePackets
 from lasermesh.capture.headers import (
     ETHERNET_BYTES,
     HEADER_BYTES,
+    IPV4_BYTES,
     IPV6_HEADER_BYTES,
     FlowEnds,
     PortTable,
@@ -27,8 +26,9 @@ from lasermesh.capture.headers import (
     empty_templates,
     link_words,
 )
-from lasermesh.capture.options import CaptureOptions
-from lasermesh.capture.streams import FilePerPort, OneFile, folder_and_suffix
+from lasermesh.capture.options import CaptureOptions, is_pipe
+from lasermesh.capture.records import CapturedNodes, RealPackets, TapRecords
+from lasermesh.capture.streams import FilePerPort, OneFile, PipeFile, folder_and_suffix
 from lasermesh.errors import RunFailed, UserError
 from lasermesh.units import NONE
 
@@ -40,32 +40,7 @@ _MAX_PACKET_BYTES = 65535
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class TapRecords(NamedTuple):
-    """What taps saw, sorted by time; row i is one packet at one end of a link; all columns int64."""
-
-    time_ps: np.ndarray  # since the start of the experiment
-    interface: np.ndarray  # row of the port in the capture's interfaces
-    direction: np.ndarray  # NEITHER, IN or OUT
-    flow: np.ndarray
-    sequence: np.ndarray  # of the packet in its flow, below 2**40
-    size_bytes: np.ndarray  # whole IP packet
-    hop_limit: np.ndarray
-    ecn: np.ndarray  # as in the IP header (RFC 3168 section 5): 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE
-    traffic_class: np.ndarray  # 0 to 7
-    cause: np.ndarray  # row in `packets.causes.CAUSES` of why it was dropped there; NONE: it was not
-
-
-class CapturedNodes(NamedTuple):
-    """What a capture knows of all nodes, by row."""
-
-    names: Sequence[str] | None = None
-    """Those of the flows' ends go into the file, for name resolution; None: no names."""
-
-    ipv6: np.ndarray | None = None
-    """uint8 (n_nodes, 16), as `addresses.ipv6_addresses` gives them; needed where a flow is of IPv6."""
-
-    ipn_numbers: np.ndarray | None = None
-    """int64 (n_nodes,); needed with segments."""
+_NO_REAL_PACKETS = np.zeros((1, 1), np.uint8)
 
 
 class CaptureWriter:
@@ -89,6 +64,8 @@ class CaptureWriter:
         What was simulated: version, scenario, seed.
     segments : SegmentSource, optional
         Who knows of packets that carry segments of bundles; those are kept as far as their headers go.
+    may_wait : bool
+        Whether it may be waited for who reads a pipe; else what is not read in time ends the capture.
 
     Raises
     ------
@@ -107,6 +84,7 @@ class CaptureWriter:
         nodes=None,
         comment="",
         segments=None,
+        may_wait=True,
     ):
         options, nodes = options or CaptureOptions(), nodes or CapturedNodes()
         if not HEADER_BYTES <= options.snaplen <= _MAX_PACKET_BYTES:
@@ -133,7 +111,7 @@ class CaptureWriter:
         self._name_blocks = pcapng.name_resolution(self._names())
         self._has_names = False
         self._summary = None
-        self._open(path)
+        self._open(path, may_wait)
         self.add_interfaces(interfaces)
 
     def __enter__(self):
@@ -164,7 +142,7 @@ class CaptureWriter:
         self._counts = np.pad(self._counts, ((0, 0), (0, more)))
         self._port_table = None
 
-    def write(self, records, seen_before=None):
+    def write(self, records, seen_before=None, real=None):
         """Append records, in the order given.
 
         Parameters
@@ -174,6 +152,8 @@ class CaptureWriter:
         seen_before : bool array, shape (n,), optional
             Drops of packets whose arrival at the same port is a record, too: the statistics of ports count
             such a packet once. Absent: there are none.
+        real : RealPackets, optional
+            Bytes of those packets that are real; absent: none are.
 
         Raises
         ------
@@ -186,20 +166,38 @@ class CaptureWriter:
         n = len(columns.time_ps)
         if n == 0:
             return
-        self._check(columns)
+        if real is None:
+            real = RealPackets(np.full(n, NONE), _NO_REAL_PACKETS)
+        # What may not be written to is of another type, for which a kernel would be compiled once more.
+        real = RealPackets(np.require(real.row, np.int64, "CW"), np.require(real.data, np.uint8, "CW"))
+        self._check(columns, real)
         keep = min(n, self._options.limit - self.written)
         self._count(columns, keep, np.zeros(n, np.bool_) if seen_before is None else seen_before)
         self._last_ps = int(columns.time_ps[-1])
         for first in range(0, keep, self._chunk):
             rows = slice(first, min(first + self._chunk, keep))
-            self._write_chunk(TapRecords(*(column[rows] for column in columns)))
+            chunk = TapRecords(*(column[rows] for column in columns))
+            self._write_chunk(chunk, RealPackets(real.row[rows], real.data))
         self.written += keep
         self.cut += n - keep
+
+    def get_ready(self):
+        """Have what is compiled there before the first record comes, for those who cannot wait then."""
+        nothing = np.zeros(0, np.int64)
+        self._fill(TapRecords(*[nothing] * len(TapRecords._fields)), RealPackets(nothing, _NO_REAL_PACKETS))
 
     @property
     def is_open(self):
         """Whether records can still be written: the file is neither finished nor given up."""
         return self._out is not None
+
+    def flush(self):
+        """Hand on what has been written, so that readers of the file see it; not of what is compressed."""
+        if self._out is not None:
+            try:
+                self._out.flush()
+            except OSError as error:
+                self._fail(error)
 
     def close(self, end_ps=None):
         """End the file with the statistics of its ports.
@@ -268,7 +266,7 @@ class CaptureWriter:
         self._words = np.zeros(self._chunk * block_words, np.dtype("<u4"))
         self._packet_at = np.zeros(self._chunk, np.int64)
 
-    def _open(self, path):
+    def _open(self, path, may_wait):
         """Make the file, or the folder where each port has one."""
         self.path = Path(path)
         self._out = None
@@ -276,38 +274,23 @@ class CaptureWriter:
             if self._options.split:
                 self.path, suffix = folder_and_suffix(path)
                 self._out = FilePerPort(self.path, suffix)
-            else:
+            elif may_wait or not is_pipe(path):
                 self._out = OneFile(path)
+            else:
+                self._out = PipeFile(path)
         except OSError as error:
             raise UserError(f"{self.path}: the capture cannot be written: {error.strerror}") from error
         if not self._options.split:
             self._put(None, self._section)
 
-    def _write_chunk(self, chunk):
+    def _write_chunk(self, chunk, real):
         """Make blocks of records and append them."""
         if self._options.split:  # the records of a port one after another, in their order
             order = np.argsort(chunk.interface, kind="stable")
             chunk = TapRecords(*(column[order] for column in chunk))
+            real = real._replace(row=real.row[order])
         self._build_new_templates(chunk.flow)
-        n = len(chunk.flow)
-        kept = np.full(n, self._options.snaplen, np.int64)
-        packet_at = self._packet_at[:n]
-        found = None if self._bundles is None else self._bundles.find(chunk, kept)
-        n_words = self._fill_blocks(
-            self._templates,
-            self._ports(),
-            self._comments,
-            self._comment_words,
-            self._start_ns,
-            self._is_ethernet,
-            kept,
-            chunk,
-            self._words,
-            self._words.view(np.uint16),
-            packet_at,
-        )
-        if found is not None:
-            self._bundles.put(found, chunk, kept, packet_at, self._templates.udp_sum, self._words)
+        n_words, packet_at = self._fill(chunk, real)
         blocks = memoryview(self._words[:n_words]).cast("B")
         if not self._options.split:
             self._put_names()
@@ -320,6 +303,30 @@ class CaptureWriter:
                 description = self._description(self._interfaces[port])
                 self._put(port, self._section + description + self._name_blocks)
             self._put(port, blocks[begins[k] : begins[k + 1]])
+
+    def _fill(self, chunk, real):
+        """Make blocks of records in memory: how many words they take, and where each packet begins."""
+        kept = np.full(len(chunk.flow), self._options.snaplen, np.int64)
+        packet_at = self._packet_at[: len(kept)]
+        found = None if self._bundles is None else self._bundles.find(chunk, kept)
+        n_words = self._fill_blocks(
+            self._templates,
+            self._ports(),
+            self._comments,
+            self._comment_words,
+            self._start_ns,
+            self._is_ethernet,
+            kept,
+            chunk,
+            real.row,
+            real.data,
+            self._words,
+            self._words.view(np.uint16),
+            packet_at,
+        )
+        if found is not None:
+            self._bundles.put(found, chunk, kept, packet_at, self._templates.udp_sum, self._words)
+        return n_words, packet_at
 
     def _put(self, port, blocks):
         """Append blocks to the file, or to that of a port."""
@@ -346,21 +353,22 @@ class CaptureWriter:
 
     def _fail(self, error):
         """Remove what was written and say why."""
-        n_bytes = self._out.n_bytes
+        n_bytes, end = self._out.n_bytes, "the unfinished file was removed"
+        if is_pipe(self.path):
+            end = "there is no more of it"
         self.abort()
         raise RunFailed(
-            f"{self.path}: the capture could not be written after {n_bytes:,} bytes: {error.strerror}; "
-            "the unfinished file was removed"
+            f"{self.path}: the capture could not be written after {n_bytes:,} bytes: {error.strerror}; {end}"
         ) from error
 
-    def _check(self, columns):
+    def _check(self, columns, real):
         """Refuse what would become a wrong or unreadable block."""
         for name, low, high in (
             ("interface", 0, self.n_interfaces - 1),
             ("direction", NEITHER, OUT),
             ("flow", 0, len(self._flows.from_row) - 1),
             ("sequence", 0, 2**40 - 1),
-            ("size_bytes", HEADER_BYTES, _MAX_PACKET_BYTES),
+            ("size_bytes", IPV4_BYTES, _MAX_PACKET_BYTES),
             ("hop_limit", 0, 255),
             ("ecn", 0, 3),
             ("traffic_class", 0, 7),
@@ -369,8 +377,10 @@ class CaptureWriter:
             column = getattr(columns, name)
             if column.min() < low or column.max() > high:
                 raise ValueError(f"{name} must be {low} to {high} (got {column.min()} to {column.max()})")
-        if (columns.size_bytes < self._least_bytes[columns.flow]).any():
-            raise ValueError(f"size_bytes must be at least {IPV6_HEADER_BYTES} where a flow is of IPv6")
+        is_short = (real.row == NONE) & (columns.size_bytes < self._least_bytes[columns.flow])
+        if is_short.any():
+            least = self._least_bytes[columns.flow[np.argmax(is_short)]]
+            raise ValueError(f"size_bytes must be at least {least} where a packet is made up")
 
     def _count(self, columns, keep, seen_before):
         """Count packets by port: those beyond the limit are seen, but not written."""
@@ -395,7 +405,8 @@ class CaptureWriter:
         """What packets get from ports, those that appeared last too."""
         if self._port_table is None:
             number = np.arange(self.n_interfaces) * (not self._options.split)
-            self._port_table = PortTable(number, np.array([link_words(each) for each in self._interfaces]))
+            words = [link_words(each) for each in self._interfaces]
+            self._port_table = PortTable(number, np.array(words, np.uint16).reshape(-1, 2, 6))
         return self._port_table
 
     def _description(self, interface):
@@ -405,6 +416,11 @@ class CaptureWriter:
     def _names(self):
         """Pairs of address and name of the nodes at the ends of flows."""
         names, is_ipv6 = [], self._templates.is_ipv6
+        if self._nodes.all_are_named:
+            rows = np.arange(len(self._nodes.names))
+            for addresses in (self._ipv4(rows), self._ipv6(rows)):
+                names += zip(addresses, self._nodes.names, strict=True)
+            return names
         for chosen, address_of in ((~is_ipv6, self._ipv4), (is_ipv6, self._ipv6)):
             rows = np.unique(np.concatenate([self._flows.from_row[chosen], self._flows.to_row[chosen]]))
             addresses = address_of(rows)

@@ -68,6 +68,8 @@ def check(name: str, sets=()) -> CheckReport:
     }
     if is_experiment:
         counts["flows"] = len(scenario.expanded_flows) + len(scenario.bundle_flows)
+        if scenario.live.hosts:
+            counts["live hosts"] = len(scenario.live_rows)
         if scenario.workloads:
             counts["workloads"] = len(scenario.workloads)
         if scenario.alternatives:

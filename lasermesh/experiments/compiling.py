@@ -45,6 +45,14 @@ class EngineCompilation:
 
 
 def _engine_is_kept():
-    """Whether compiled code of the engine is kept, or could not be: then another process is of no use."""
-    folder = advance.stats.cache_path if COMPILED else None
-    return folder is None or any(Path(folder).glob("window_kernels.advance-*.nbi"))
+    return is_kept(advance)
+
+
+def is_kept(kernel):
+    """Whether compiled code of a kernel is kept, or could not be: then it need not be compiled beforehand."""
+    folder = kernel.stats.cache_path if COMPILED else None
+    if folder is None:
+        return True
+    function = kernel.py_func
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+    return any(Path(folder).glob(f"{name}-*.nbi"))

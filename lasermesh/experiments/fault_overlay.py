@@ -130,18 +130,22 @@ class Faults:
         self._timeline = FaultTimeline(self._faults, seed)
         self._tally = FaultTally(self._faults)
         self._failed = np.zeros(len(self._faults), bool)  # before the events of the step
-        self._events = self._timeline.before(0)
+        self._events = self._present = self._timeline.before(0)  # of the step begun, and of the present one
         self.need_terminals = bool((self._kind == TERMINAL).any())
 
     def begin(self, start_ps, end_ps):
-        """Go on to the step `[start_ps, end_ps)`: what happens to nodes in it (`NodeChanges`)."""
+        """Look at the next step, `[start_ps, end_ps)`: what happens to nodes in it (`NodeChanges`)."""
         self._failed = self._after(self._events)
         self._events = self._timeline.before(end_ps)
         return self._node_changes()
 
+    def enter(self):
+        """The step that was looked at is the present one."""
+        self._present = self._events
+
     def count_until(self, clock_ps):
-        """Count what has happened of the step that is over, or was left at an instant."""
-        self._tally.add(self._events.until(clock_ps - 1))
+        """Count what has happened of the present step, which is over, or was left at an instant."""
+        self._tally.add(self._present.until(clock_ps - 1))
 
     def summary(self, end_ps):
         """See `FaultTally.summary`."""

@@ -60,8 +60,20 @@ def _part_of(graph, stay):
     )
 
 
+class _FedStep(NamedTuple):
+    """A step as it is told to the engine, and what of it is asked for while it goes on."""
+
+    step: Step
+    changes: LinkChanges
+    limits: tuple  # links, packets, bytes: queue limits from its beginning on
+    missed: tuple  # links, and how far off their ranges are in its middle, in m
+
+
 class LinkFeed:
     """Turns the links of successive steps into what the engine needs to know.
+
+    A step is begun, and may be prepared, while the one before it still goes on; `hand_over` makes it the
+    present one.
 
     Parameters
     ----------
@@ -86,7 +98,7 @@ class LinkFeed:
     full_rate_bps : int64 array, shape (n_links,)
         By link id, before scaling: what a link had when it was up last, the step looked at included.
     changes : LinkChanges
-        Of that step, those at its beginning included.
+        Of the step that was begun last, those at its beginning included.
     longest_miss_m : float
         How far a range, linear in time within its step, has been off in the middle of a step, of links that
         were in use then.
@@ -107,8 +119,10 @@ class LinkFeed:
         self._faults = faults
         if faults is not None and faults.need_terminals:
             links.follow_terminals = True
-        self._step = self._missed = None
-        self._late = None  # changes within the step that change queue limits too
+        self._coming = self._present = None  # _FedStep
+        self._staged = None  # the coming step as the engine prepared it
+        # Changes within a step that change queue limits too, EngineChanges: of both.
+        self._late_coming = self._late = None
         self._rate_at_end = np.zeros(0, np.int64)
         self._limit_bps = np.zeros(0, np.int64)  # rate to which the queue limits of each link go; 0: none yet
         self._ever_up = np.zeros(0, bool)
@@ -127,7 +141,8 @@ class LinkFeed:
     def begin(self, start_s, end_s, start_ps, end_ps):
         """Look at the step from `start_s` to `end_s`, in s since the topology's epoch.
 
-        The engine knows its links from here on; `hand_over` lets it begin, once it has its tables.
+        The engine knows its links from here on; `hand_over` lets it begin, once it has its tables. Until then
+        `changes_before`, `next_limits_ps` and what else is asked of the present step are the last one's.
         """
         step = self._links.step(start_s, end_s)
         ids = step.graph.link.astype(np.int64)
@@ -148,47 +163,64 @@ class LinkFeed:
         first = self._first_changes(ids, rate_bps, start_s, start_ps)
         self.changes = LinkChanges(*map(np.concatenate, zip(first, inner, strict=True)))
         rows = engine_changes(self.changes, self._rate_at_end)
-        self._set_limits(rows, start_ps)
+        limits = self._limits_of(rows, start_ps)
         self._follow(ids, rate_bps, inner)
         up = np.union1d(ids, inner.link)
-        delay_start, delay_end = self._delays(up, inner, start_s, end_s)
-        self._step = Step(start_ps, end_ps, up, delay_start, delay_end, *rows, **of_nodes)
+        delay_start, delay_end, missed = self._delays(up, inner, start_s, end_s)
+        step = Step(start_ps, end_ps, up, delay_start, delay_end, *rows, **of_nodes)
+        self._coming = _FedStep(step, self.changes, limits, missed)
         for array in (np.array([start_ps, end_ps]), ids, rate_bps, *inner[1:], delay_start, delay_end):
             self._hash.update(np.ascontiguousarray(array, np.int64).tobytes())
 
+    def prepare(self):
+        """Have the engine compute what it can of the step that was looked at; it has its tables."""
+        self._staged = self._engine.prepare_step(self._coming.step)
+
     def hand_over(self):
-        """Let the engine begin the step that was looked at."""
-        self._engine.begin_step(self._step)
+        """Let the engine begin the step that was looked at: it is the present one from here on."""
+        if self._staged is None:
+            self.prepare()
+        self._engine.set_limits(*self._coming.limits)
+        self._engine.enter_step(self._staged)
+        self._present, self._late, self._staged = self._coming, self._late_coming, None
+        if self._faults is not None:
+            self._faults.enter()
 
     def changes_before(self, clock_ps):
-        """The changes of the step that have happened by now: those before an instant."""
-        happened = self.changes.time_ps < clock_ps
-        return LinkChanges(*(column[happened] for column in self.changes))
+        """The changes of the present step that have happened by now: those before an instant."""
+        happened = self._present.changes.time_ps < clock_ps
+        return LinkChanges(*(column[happened] for column in self._present.changes))
 
     @property
     def stops_at_start(self):
-        """Whether links stop at the very beginning of the step."""
-        stop = self._step.change_kind == kinds.CHANGE_STOP
-        return bool((self._step.change_ps[stop] == self._step.start_ps).any())
+        """Whether links stop at the very beginning of the present step."""
+        step = self._present.step
+        return bool((step.change_ps[step.change_kind == kinds.CHANGE_STOP] == step.start_ps).any())
 
     @property
     def next_limits_ps(self):
-        """When queue limits change next within the step, for which the engine must halt, or NEVER."""
+        """When queue limits change next within the present step, for which the engine must halt, or NEVER."""
         return int(self._late.time_ps[0] if len(self._late.link) else kinds.NEVER)
 
     def change_limits(self):
         """Put the queue limits of that instant in force, which the engine has reached."""
         due = self._late.time_ps == self._late.time_ps[0]
-        self._limit(self._late.link[due], self._late.rate_bps[due])
+        links, rate_bps = self._late.link[due], self._late.rate_bps[due]
+        self._engine.set_limits(links, *self._queues.limits(links, rate_bps))
         self._late = EngineChanges(*(column[~due] for column in self._late))
 
     def most_waiting(self):
         """Most that can wait for every link, by id, with its rate at the step's beginning: `MostWaiting`."""
         return self._queues.most_waiting(np.arange(len(self.rate_bps)), self.rate_bps)
 
-    def note_used(self, used):
-        """Links (ids) were in use in the step that is going on: how far off their ranges are counts."""
-        links, miss_m = self._missed
+    @property
+    def missed(self):
+        """Links of the present step, and how far ranges of each are off in its middle: ids and m."""
+        return self._present.missed
+
+    def note_used(self, used, missed):
+        """Links (ids) were in use in a step with this `missed`: how far off their ranges are counts."""
+        links, miss_m = missed
         miss_m = miss_m[np.isin(links, used) & np.isfinite(miss_m)]
         self.longest_miss_m = max(self.longest_miss_m, float(miss_m.max(initial=0.0)))
 
@@ -256,8 +288,10 @@ class LinkFeed:
         self._limit_bps = np.concatenate([self._limit_bps, new])
         self._ever_up = np.concatenate([self._ever_up, new.astype(bool)])
 
-    def _set_limits(self, rows, start_ps):
-        """Set the queue limits of links that start or change rate, and note those that must wait.
+    def _limits_of(self, rows, start_ps):
+        """Queue limits from the beginning on of links that start or change rate: ids, packets, bytes.
+
+        Notes those that must wait.
 
         A link that is down until its first start within the step can have its limit at once. Where a link is
         up before, another limit must not hold before the other rate does: see `change_limits`. One that comes
@@ -268,10 +302,10 @@ class LinkFeed:
         first[by_link[np.flatnonzero(np.diff(rows.link[by_link], prepend=-1))]] = True
         starts = rows.kind == kinds.CHANGE_START
         now = (rows.kind != kinds.CHANGE_STOP) & ((rows.time_ps == start_ps) | (first & starts))
-        self._limit(rows.link[now], rows.rate_bps[now])
         late = ~now & self._is_other_limit(rows) & self._queues.go_with_rate(rows.link)
         order = np.flatnonzero(late)[np.argsort(rows.time_ps[late], kind="stable")]
-        self._late = EngineChanges(*(column[order] for column in rows))
+        self._late_coming = EngineChanges(*(column[order] for column in rows))
+        return rows.link[now], *self._queues.limits(rows.link[now], rows.rate_bps[now])
 
     def _is_other_limit(self, rows):
         """Which changes give a link another rate than the last one that it had; notes the last ones."""
@@ -284,12 +318,8 @@ class LinkFeed:
         is_other[up] = before != rate_bps
         return is_other
 
-    def _limit(self, links, rate_bps):
-        """Set the queue limits of links that have these rates from now on."""
-        self._engine.set_limits(links, *self._queues.limits(links, rate_bps))
-
     def _delays(self, links, inner, start_s, end_s):
-        """Delays in ps at both ends of the step, and how far the line between them misses in its middle.
+        """Delays in ps at both ends of the step, and of which links the line between them misses how far.
 
         The end counts as just before it: a contact of a plan that begins there may have another light time.
         """
@@ -298,9 +328,10 @@ class LinkFeed:
         range_end_m = self._links.ranges_at(links, end_s)
         self._extend(range_start_m, range_end_m, links, inner, start_s, end_s)
         middle_m = self._links.ranges_at(links, 0.5 * (start_s + end_s))
-        self._missed = links, np.abs(middle_m - 0.5 * (range_start_m + range_end_m))
+        missed = links, np.abs(middle_m - 0.5 * (range_start_m + range_end_m))
         ps_per_m = PS_PER_S / SPEED_OF_LIGHT_M_PER_S
-        return tuple(np.rint(metres * ps_per_m).astype(np.int64) for metres in (range_start_m, range_end_m))
+        delays = (np.rint(metres * ps_per_m).astype(np.int64) for metres in (range_start_m, range_end_m))
+        return *delays, missed
 
     def _extend(self, range_start_m, range_end_m, links, inner, start_s, end_s):
         """Go on in a straight line where a satellite fails within the step, from when its link went down."""

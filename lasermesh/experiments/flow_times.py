@@ -47,13 +47,17 @@ class FlowLog:
     ----------
     experiment : Experiment
     engine : PacketEngine
+    usual_s : float, optional
+        How long intervals are unless the experiment says so; absent: see `interval_s`.
     """
 
-    def __init__(self, experiment, engine):
+    def __init__(self, experiment, engine, usual_s=None):
         self._engine = engine
         self._start_s = experiment.start_s
-        self._every_s = experiment.observe.flows_every_s or interval_s(
-            experiment.duration_s, engine.flows.n_routed
+        self._every_s = (
+            experiment.observe.flows_every_s
+            or usual_s
+            or interval_s(experiment.duration_s, engine.flows.n_routed)
         )
         self._interval = 0  # number of the one that is going on
         self._waiting, self._n_waiting = [], 0
@@ -63,12 +67,15 @@ class FlowLog:
         """When an interval ends, for which the engine must halt; NEVER where no flow has a row."""
         return int(NEVER) if self._engine.flows.n_routed == 0 else self._start_ps(self._interval + 1)
 
-    def end_interval(self, writer):
-        """Take what flows did in the interval that ends where `next_ps` says."""
+    def end_interval(self):
+        """Take what flows did in the interval that ends where `next_ps` says; `write` writes it."""
         self._take(self.next_ps)
+        self._interval += 1
+
+    def write(self, writer):
+        """Write what was taken, if it is much."""
         if self._n_waiting >= ROWS_AT_ONCE:
             self._write(writer)
-        self._interval += 1
 
     def close(self, clock_ps, rows, writer):
         """Write the interval that the end of the run cuts and all that waits, and give flows their rows.

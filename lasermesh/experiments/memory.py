@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from lasermesh.errors import UserError
-from lasermesh.traffic.kinds import BULK, SCRIPT
+from lasermesh.traffic.kinds import BULK, OUTSIDE, SCRIPT
 from lasermesh.units import NONE, PS_PER_S
 
 BYTES_PER_PACKET = 36  # a record and its share of chunks that are not full
 BYTES_PER_LINK = 900  # a row, in an array that doubles when it grows
 BYTES_PER_FLOW = 20_000  # counters, and the pages of its latency histogram that are touched, two of each
-BYTES_PER_DIRECT_FLOW = 1_000  # counters; it has no histogram
+BYTES_PER_PLAIN_FLOW = 1_000  # counters; direct ones and those from outside have no histogram of their own
 BYTES_PER_SEGMENT = 64  # of the window of a bulk transfer: how it stands at both ends
 BYTES_PER_TRACE_PACKET = 72  # its time, size and weight: as read, among the flows and in the engine
 BYTES_PER_PLACE = 48  # of a server, or of a request that waits for one: when it starts, and its reply
@@ -136,13 +136,14 @@ def estimate_bytes(n_nodes, n_links, flows, in_flight):
     tables = 2 * 4 * n_nodes * len(np.unique(flows.destination[: flows.n_routed]))
     segments = _windows(flows)[flows.kind == BULK].sum()
     of_traces = np.diff(flows.size_first)[flows.kind == SCRIPT].sum()
+    plain = int((flows.direct | (flows.kind == OUTSIDE)).sum())
     places = (flows.pools.servers + flows.pools.queue_requests + 1).sum()
     return int(
         in_flight * BYTES_PER_PACKET
         + tables
         + n_links * BYTES_PER_LINK
-        + flows.n_routed * BYTES_PER_FLOW
-        + (flows.n_flows - flows.n_routed) * BYTES_PER_DIRECT_FLOW
+        + (flows.n_flows - plain) * BYTES_PER_FLOW
+        + plain * BYTES_PER_PLAIN_FLOW
         + segments * BYTES_PER_SEGMENT
         + of_traces * BYTES_PER_TRACE_PACKET
         + places * BYTES_PER_PLACE

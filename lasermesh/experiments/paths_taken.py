@@ -25,9 +25,12 @@ class PathLog:
         As the summary lists them, the first MOST_LISTED of each.
     n_path_changes, n_handovers : int
         All of them.
+    n_flows : int
+        Flows whose paths are noted, the first ones.
     """
 
     def __init__(self, flow_names, node_names, is_ground, tables_lag=False):
+        self.n_flows = len(flow_names)
         self.tables_lag = tables_lag
         self.path_changes = []
         self.handovers = []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import lasermesh
 from lasermesh.errors import UserError
 from lasermesh.experiments.alternatives import only_alternative
-from lasermesh.experiments.policy_of import load_with_policy
+from lasermesh.experiments.policy_of import load_to_simulate
 from lasermesh.results.json_text import to_json
 from lasermesh.scenario import ScenarioError
 from lasermesh.scenario.options import options_of_sets, parse_option
@@ -257,7 +257,7 @@ def _check_all(name, grid, sets, on_checked, warn, warm_up_s, alternative):
     for row in range(len(grid.combinations)):
         options = [*sets, *grid.texts(row)]
         try:
-            experiment, policy = load_with_policy(name, options)
+            experiment, policy = load_to_simulate(name, options)
             experiment = only_alternative(experiment, alternative)
             first = first or experiment
             fingerprints.append(_fingerprint(experiment, policy, warm_up_s))

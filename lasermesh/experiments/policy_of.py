@@ -30,3 +30,15 @@ def load_with_policy(name, sets=()):
     reader = PolicyReader()
     experiment = load_experiment(name, sets, reader)
     return experiment, reader.policy
+
+
+def load_to_simulate(name, sets=()):
+    """As `load_with_policy`, for a simulated run; UserError if nothing is sent there, as `[live]` allows."""
+    experiment, policy = load_with_policy(name, sets)
+    for each in [alternative.experiment for alternative in experiment.alternatives] or [experiment]:
+        if not (each.expanded_flows or each.bundle_flows or each.workloads):
+            raise UserError(
+                f"{each.name}: there is nothing to simulate, no [[flows]] and no [[workloads]]; run it live, "
+                f"with lasermesh live {name}, or add what is sent"
+            )
+    return experiment, policy

@@ -9,7 +9,7 @@ from lasermesh.experiments.alternatives import (
     choose_alternatives,
     run_alternatives,
 )
-from lasermesh.experiments.policy_of import load_with_policy
+from lasermesh.experiments.policy_of import load_to_simulate
 from lasermesh.experiments.simulation import Simulation
 from lasermesh.machine import processors
 from lasermesh.results import AlternativeRuns, Run, load
@@ -70,7 +70,7 @@ def run(
         If the run could not be finished; what was computed so far is kept with status `failed`.
     """
     capture = options_of(capture)
-    experiment, policy = load_with_policy(name, sets)
+    experiment, policy = load_to_simulate(name, sets)
     chosen = choose_alternatives(experiment, alternatives)
     if len(chosen) > 1:
         order = RunOrder(name, sets, seed, threads, capture, warm_up_s)

@@ -21,7 +21,7 @@ PORTION = 1 << 13
 """Records that are handled at a time: their columns, of rows of 56 bytes, stay in the second-level cache."""
 
 
-def selection_of(options, experiment, channels, source, destination, ends=None):
+def selection_of(options, experiment, channels, source, destination, ends=None, more=((), ())):
     """What a capture of an experiment selects.
 
     Parameters
@@ -34,6 +34,8 @@ def selection_of(options, experiment, channels, source, destination, ends=None):
         Ends of all flows: those of the experiment, the channels, those that carry bundles.
     ends : pair of int arrays, optional
         As for `CaptureSelection`.
+    more : pair of sequences of str
+        Names of flows that come behind those of experiment and channels, and of their tables.
 
     Raises
     ------
@@ -47,8 +49,8 @@ def selection_of(options, experiment, channels, source, destination, ends=None):
         experiment.topology.node_names,
         source,
         destination,
-        [*(flow.name for flow in flows), *names],
-        [*(flow.table.name for flow in flows), *workloads],
+        [*(flow.name for flow in flows), *names, *more[0]],
+        [*(flow.table.name for flow in flows), *workloads, *more[1]],
         options.copies,
         ends,
         [flow.name for flow in bundles],
@@ -127,6 +129,8 @@ class Tapping:
         Files of the capture in the folder of the run, once it is closed.
     """
 
+    _are_all_named = False  # all nodes, in the file, or those at the ends of flows
+
     def __init__(self, options, selection, topology, flows, segments=None, ip_versions=()):
         self.segments = segments
         self._ip_version = np.full(flows.n_flows, IPV4)
@@ -149,13 +153,19 @@ class Tapping:
             followed[self.segments.first_flow :] = True  # what each carries shows when it has been seen
         return replace(self._flows, traced=self._flows.traced | followed.astype(self._flows.traced.dtype))
 
-    def open(self, folder, start_utc, comment):
-        """Begin the file, in the folder of the run or elsewhere; `start_utc` is when the run starts."""
+    def open(self, folder, start_utc, comment, **how):
+        """Begin the file, in the folder of the run or elsewhere; `start_utc` is when the run starts.
+
+        `how` are further arguments of `CaptureWriter`.
+        """
         flows = self._flows
         answers = np.full(flows.n_flows, NONE)
         asking = np.flatnonzero(flows.reply != NONE)
         answers[flows.reply[asking]] = asking
-        ipv6 = ipv6_addresses(self._topology) if (self._ip_version == IPV6).any() else None
+        ipv6 = None
+        if self._are_all_named or (self._ip_version == IPV6).any():
+            ipv6 = ipv6_addresses(self._topology)
+        names, ipn_numbers = self._topology.node_names, self._topology.ipn_numbers
         name = self._options.file or FILE_NAME
         self._writer = CaptureWriter(
             Path(folder) / name if lies_in_run_folder(name) else name,
@@ -163,9 +173,10 @@ class Tapping:
             FlowEnds(flows.source, flows.destination, self._ip_version, answers),
             start_utc,
             self._options,
-            nodes=CapturedNodes(self._topology.node_names, ipv6, self._topology.ipn_numbers),
+            nodes=CapturedNodes(names, ipv6, ipn_numbers, self._are_all_named),
             comment=comment,
             segments=self.segments,
+            **how,
         )
 
     def watch(self, link_from, link_to, kind, rate_bps):
@@ -222,7 +233,7 @@ class Tapping:
         interface[at_none] = self._ports.of_nodes(node[at_none])
         self._declare()
         ident, word = records[:, state.T_IDENT], records[:, state.T_WORD]
-        self._writer.write(
+        self._put(
             TapRecords(
                 time_ps=records[:, state.T_TIME],
                 interface=interface,
@@ -237,6 +248,10 @@ class Tapping:
             ),
             seen_before,
         )
+
+    def _put(self, columns, seen_before):
+        """Hand `TapRecords` on to the file; for `seen_before` see `CaptureWriter.write`."""
+        self._writer.write(columns, seen_before)
 
     def close(self, clock_ps, warn=lambda message: None):
         """Finish the file of a run that came so far: the writer's summary, None if the file was not kept.

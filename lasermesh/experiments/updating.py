@@ -42,6 +42,23 @@ class Surroundings:
     load_of: Any  # function of link ids: how busy they were in the last interval, and when it ended
     warn: Any  # function of str
     learn_routes: Any  # function of an instant in ps and the Routes of all flows from then on
+    tables: Any  # EngineTables, or what takes their place
+
+
+class EngineTables:
+    """Hands tables to the packet engine as they are."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    def labels_in_use(self):
+        """See `PacketEngine`."""
+        return self._engine.labels_in_use()
+
+    def install(self, table, new_labels, switch_ps, snapshot):
+        """Have nodes switch to a table, made for `snapshot`; the rest as for `PacketEngine`."""
+        rest = table.next_label, table.backup, new_labels
+        self._engine.install_table(table.link, table.label_of_flow, switch_ps, *rest)
 
 
 class Updating:
@@ -144,7 +161,7 @@ class Updating:
             self._warn_of(report, routes)
         around.learn_routes(noted_ps, routes)
         flows = around.engine.flows
-        n_noted = len(around.experiment.expanded_flows)
+        n_noted = around.paths.n_flows
         active = (flows.start_ps <= noted_ps) & (noted_ps < flows.stop_ps)
         return [around.paths.note(self._seconds(noted_ps), routes.of_first(n_noted), active[:n_noted])]
 
@@ -172,8 +189,9 @@ class Updating:
             if is_noted:
                 self._coverage += np.array(coverage(snapshot, table, alternates, engine.flow_hash))
             table = table._replace(backup=alternates.link)
-        kept, new = self._labels.keep(table, snapshot, engine.labels_in_use)
-        engine.install_table(kept.link, kept.label_of_flow, switch_ps, kept.next_label, kept.backup, new)
+        tables = self._around.tables
+        kept, new = self._labels.keep(table, snapshot, tables.labels_in_use)
+        tables.install(kept, new, switch_ps, snapshot)
         if self._around.next_hops is not None:
             self._around.next_hops.learn(kept, snapshot.flow_to)
 

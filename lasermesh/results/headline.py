@@ -22,12 +22,16 @@ class Fact(NamedTuple):
 
 def headline(summary):
     """The figures of one run that matter first: list of Fact, those of work before those of packets."""
-    facts = [*_of_work(summary), *_of_bundles(summary.get("bundles"))]
+    facts = [*_of_live(summary.get("live")), *_of_work(summary), *_of_bundles(summary.get("bundles"))]
     if summary["total"]["sent"]:
         facts += _of_packets(summary)
     if routing := summary.get("routing"):
         facts += _of_outages(routing)
     return facts
+
+
+def _of_live(live):
+    return [Fact("fidelity of the live run", live["verdict"], "; ".join(live["reasons"]))] if live else []
 
 
 def _of_work(summary):

@@ -53,6 +53,11 @@ class Run(_Kept):
         return run_html(self)
 
     @property
+    def live(self):
+        """How true a live run was to its model, as `lasermesh docs live` tells; None of a simulated run."""
+        return self.summary.get("live")
+
+    @property
     def capture(self):
         """Path of the capture, of its folder where it is split; None if the folder of the run has none."""
         if not self.captures:

@@ -10,6 +10,13 @@ from lasermesh.units import PS_PER_S
 
 FLOWS_NAMED = 8
 
+_REAL = "live/"
+"""Names of flows begin so whose packets were sent by real programs in a live run."""
+
+_CAPTURE_THEM = (
+    "what becomes of real packets is told by a capture, as of `lasermesh live --capture flow:live`"
+)
+
 _ANSWERS = ("/ack", "/reply")
 _BOUNDARY_PS = 1_000
 """Contacts are written in s, whose last digits are some ps: near a boundary both sides are looked at."""
@@ -60,7 +67,10 @@ def what_is_traced(run):
     names = run.flows["name"].to_pylist()
     advice = 'run it with `--set observe.trace_flows=FLOW`, or "all" of [[flows]] that send packets'
     if not run.has("packets"):
-        several = ", ".join(names[:FLOWS_NAMED]) + (", ..." if len(names) > FLOWS_NAMED else "")
+        simulated = [name for name in names if not _is_real(run, name)]
+        if not simulated:
+            return f"the run has followed no packets; {_CAPTURE_THEM}"
+        several = ", ".join(simulated[:FLOWS_NAMED]) + (", ..." if len(simulated) > FLOWS_NAMED else "")
         return f"the run has followed no packets; {advice} (its flows: {several})"
     ends = {}
     for batch in run.batches("packets", ["flow", "sequence"]):
@@ -104,6 +114,8 @@ def packet_life(run, packet):
         If nothing happened to it as far as the run knows.
     """
     names = run.flows["name"].to_pylist()
+    if _is_real(run, _name_of(names, packet.flow)):
+        raise UserError(f"{_text_of(names, packet)} cannot be followed: {_CAPTURE_THEM}")
     rows = _rows_of(run, packet)
     if not rows:
         raise UserError(f"nothing is known of packet {_text_of(names, packet)}: {what_is_traced(run)}")
@@ -256,7 +268,8 @@ def _flow_named(run, name, text):
     row = _integer(name)
     if row is not None and row < len(names):
         return row
-    hint = did_you_mean(name, names) or f"; {what_is_traced(run)}"
+    near = [each for each in names if not _is_real(run, each)]
+    hint = did_you_mean(name, near) or f"; {what_is_traced(run)}"
     raise UserError(f'{text}: no flow is named "{name}"{hint}')
 
 
@@ -285,6 +298,11 @@ def _integer(text):
     except ValueError:
         return None
     return number if number >= 0 else None
+
+
+def _is_real(run, name):
+    """Whether the packets of a flow were sent by programs on hosts."""
+    return bool(run.manifest.get("live")) and name.startswith(_REAL)
 
 
 def _name_of(names, flow):

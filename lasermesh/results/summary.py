@@ -109,7 +109,8 @@ def summarise(
     **more
         Further entries; `format_summary` knows `handovers` and `path_changes` (and, where these do not list
         all, `handover_count` and `path_change_count`), `transfers`, `services`, `faults`, `capture`,
-        `satellites_failed`, `satellites_skipped`, `warnings` and `scale`, and leaves out what is None.
+        `satellites_failed`, `satellites_skipped`, `warnings`, `scale` and `live`, and leaves out what is
+        None.
 
     Returns
     -------

@@ -16,6 +16,7 @@ from lasermesh.results.layout import (
     size,
     wrapped,
 )
+from lasermesh.results.live_text import live_section
 from lasermesh.results.sections import (
     faults_section,
     marks_section,
@@ -29,7 +30,7 @@ from lasermesh.results.work_sections import work_sections
 MOST_FLOWS = 20
 """Flows shown one by one; of more, groups and the worst."""
 
-HEADING, WORK, BUNDLES_SENT, TRAFFIC = "heading", "work", "bundles", "traffic"
+HEADING, FIDELITY, WORK, BUNDLES_SENT, TRAFFIC = "heading", "fidelity", "work", "bundles", "traffic"
 LOSSES, LINKS, PATHS, REMARKS = "losses", "links", "paths", "remarks"
 """What sections are about."""
 
@@ -55,6 +56,7 @@ def summary_sections(summary):
     """
     sections = [
         (HEADING, _heading(summary)),
+        (FIDELITY, live_section(summary)),
         *((WORK, lines) for lines in work_sections(summary)),
         *((BUNDLES_SENT, lines) for lines in bundle_sections(summary)),
         (TRAFFIC, _traffic(summary)),
@@ -76,8 +78,9 @@ def summary_sections(summary):
 def _heading(summary):
     """What was run, how far, how fast."""
     engine = summary.get("engine") or {}
-    text = f"{summary['experiment']}: {summary['status']}, {summary['simulated_s']:,g} s simulated"
-    if engine.get("wall_s") is not None:
+    text = f"{summary['experiment']}: {summary['status']}, {summary['simulated_s']:,g} s "
+    text += "live" if summary.get("live") else "simulated"
+    if engine.get("wall_s") is not None and not summary.get("live"):
         text += f" in {engine['wall_s']:,.2f} s"
     text += f", seed {summary['seed']}"
     if summary.get("scale") not in (None, 1):

@@ -21,6 +21,7 @@ from lasermesh.results.loading import AlternativeRuns
 from lasermesh.results.statuses import COMPLETE
 from lasermesh.results.text import (
     BUNDLES_SENT,
+    FIDELITY,
     LINKS,
     LOSSES,
     PATHS,
@@ -37,6 +38,7 @@ SUFFIXES = (".html", ".htm")
 PAGE = Path(__file__).parent / "page"
 
 _TITLES = {
+    FIDELITY: "How true the live run was to its model",
     WORK: "Work",
     BUNDLES_SENT: "Store and forward",
     TRAFFIC: "Traffic",

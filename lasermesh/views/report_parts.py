@@ -69,12 +69,12 @@ def banner_html(run):
         return ""
     simulated_s, asked_s = run.summary["simulated_s"], run.manifest["scenario"].get("duration_s")
     so_far = f"after {simulated_s:,g} s"
-    if asked_s is not None:
+    if asked_s is not None and not run.summary.get("live"):  # whose command may end before or later
         so_far += f" of {asked_s:,g} s"
     text = f"This run {'failed' if run.status == FAILED else 'was interrupted'} {so_far}"
     if why := run.manifest.get("failure"):
         text += f": {why}"
-    text += ". All figures are of what was simulated until then."
+    text += ". All figures are of the time until then."
     return f'<p class="banner"><strong>{escape(run.status)}</strong> {escape(text)}</p>'
 
 
@@ -189,18 +189,29 @@ def causes_html(summary):
 def command_of(manifest):
     """The command line that repeats a run, and whether the manifest tells how it was asked for."""
     asked = manifest.get("asked")
+    verb = "live" if manifest.get("live") else "run"
     if asked is None:
-        return shlex.join(
-            ["lasermesh", "run", manifest["experiment"], "--seed", str(manifest["seed"])]
-        ), False
-    words = ["lasermesh", "run", asked["experiment"], "--seed", str(manifest["seed"])]
+        return shlex.join(["lasermesh", verb, manifest["experiment"], "--seed", str(manifest["seed"])]), False
+    words = ["lasermesh", verb, asked["experiment"], "--seed", str(manifest["seed"])]
     for change in asked["sets"]:
         words += ["--set", change]
     for name in asked["alternatives"]:
         words += ["--alternative", name]
     if asked["warm_up_s"] is not None:
         words += ["--warm-up", f"{asked['warm_up_s']!r}"]
-    return shlex.join(words), True
+    return shlex.join(words + _live_words(asked.get("live") or {})), True
+
+
+def _live_words(asked):
+    """Options of `lasermesh live` and the command behind them, as the run was asked for with."""
+    words = ["--no-gso"] if asked.get("gso") is False else []
+    for name, key in (("--on", "on"), ("--capture", "capture")):
+        if asked.get(key) is not None:
+            words += [name, asked[key]]
+    for name, key in (("--duration", "duration_s"), ("--spin", "spin_us")):
+        if asked.get(key) is not None:
+            words += [name, f"{asked[key]:.15g}"]
+    return words + (["--", *asked["command"]] if asked.get("command") else [])
 
 
 def reproduce_html(kept, heading):
@@ -214,11 +225,16 @@ def reproduce_html(kept, heading):
         )
         parts.append(f'<p class="note">{words}shown above, but are in the scenario below.</p>')
     hashes = [[what.replace("_", " "), value] for what, value in manifest["hashes"].items()]
-    parts.append(
-        '<p class="note">The same scenario, seed and link graph give the same results, whatever the number '
-        "of threads. The link graph comes through floating-point libraries: with other versions its hash may "
-        "differ.</p>"
-    )
+    same = "The same scenario, seed and link graph give the same "
+    if manifest.get("live"):
+        same += (
+            "mesh, step by step. Real packets come when programs and this machine send them: what becomes of "
+            "them is much the same, not the same to the packet."
+        )
+    else:
+        same += "results, whatever the number of threads."
+    graph = "The link graph comes through floating-point libraries: with other versions its hash may differ."
+    parts.append(f'<p class="note">{same} {graph}</p>')
     parts.append(_words_table("Hashes (SHA-256)", hashes, heading))
     files = [[name, value] for name, value in (manifest["scenario"].get("files") or {}).items()]
     if files:

@@ -10,7 +10,7 @@ from scapy.utils import RawPcapNgReader
 from lasermesh.bundles.log import RECORD_TYPES
 from lasermesh.capture.options import CaptureOptions
 from lasermesh.errors import UserError
-from lasermesh.experiments import bundling, simulation
+from lasermesh.experiments import bundling, parts, simulation
 from lasermesh.experiments.bundling import INWARD_NS, Bundling, inward, most_under_way, with_processing
 from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.experiments.showing import trace
@@ -341,7 +341,7 @@ def test_what_becomes_of_bundles_does_not_depend_on_windows_and_threads(tmp_path
     assert len(whole.bundles) > 30
     assert {bundle.state for bundle in whole.bundles} >= {"delivered", "lost"}
     for window_ps, threads in ((PS_PER_MS, 2), (7 * PS_PER_MS, 1)):
-        monkeypatch.setattr(simulation, "LONGEST_WINDOW_PS", window_ps)
+        monkeypatch.setattr(parts, "LONGEST_WINDOW_PS", window_ps)
         assert Done(tmp_path, text, threads=threads).facts == whole.facts
 
 

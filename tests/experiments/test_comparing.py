@@ -110,7 +110,7 @@ def test_names_of_folders_are_safe_short_and_distinct(tmp_path):
 def test_ten_million_points_are_refused_without_being_made(tmp_path, monkeypatch):
     file = write_world(tmp_path)
     monkeypatch.setattr(points, "product", None)  # nobody may multiply out
-    monkeypatch.setattr(points, "load_with_policy", None)
+    monkeypatch.setattr(points, "load_to_simulate", None)
     for vary, seeds in (
         ([f"flows.data.k{n}=0,1,2,3,4,5,6,7,8,9" for n in range(7)], None),
         (["a=1,2"], 5_000_000),

@@ -169,6 +169,7 @@ def test_a_link_is_up_iff_its_topology_says_so_and_nothing_it_needs_has_failed(s
         holdings = random_holdings(rng, table)
         shifted = inner._replace(time_ps=inner.time_ps + start_ps)
         faults.begin(start_ps, start_ps + STEP)
+        faults.enter()
         failures = faults.failures(table, holdings, 0.0, start_ps)
         stay, found = overlay(up, rates, shifted, failures, 0.0, start_ps)
         assert (np.diff(found.time_ps) >= 0).all()

@@ -74,7 +74,10 @@ class Recorder:
         for link, packets, size in zip(links.tolist(), limit_packets, limit_bytes, strict=True):
             self.limits[link] = (int(packets), int(size))
 
-    def begin_step(self, step):
+    def prepare_step(self, step):
+        return step
+
+    def enter_step(self, step):
         self.steps.append(step)
 
 
@@ -197,14 +200,14 @@ def test_the_miss_of_straight_ranges_is_measured_in_the_middle_of_links_in_use()
     links = ScriptedLinks(2, script, lambda link, t_s: 1e6 + 400.0 * (1 + link) * t_s**2)
     feed = feed_of(links)
     step_of(feed, 0.0, 1.0)
-    feed.note_used(np.array([], np.int64))
+    feed.note_used(np.array([], np.int64), feed.missed)
     assert feed.longest_miss_m == 0.0
-    feed.note_used(np.array([0]))
+    feed.note_used(np.array([0]), feed.missed)
     assert feed.longest_miss_m == pytest.approx(100.0, rel=1e-9)
     step_of(feed, 1.0, 3.0)
-    feed.note_used(np.array([0]))
+    feed.note_used(np.array([0]), feed.missed)
     assert feed.longest_miss_m == pytest.approx(400.0, rel=1e-9)
-    feed.note_used(np.array([0, 1]))
+    feed.note_used(np.array([0, 1]), feed.missed)
     assert feed.longest_miss_m == pytest.approx(800.0, rel=1e-9)
 
 

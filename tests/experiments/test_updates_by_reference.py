@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lasermesh.experiments import simulation, updating
+from lasermesh.experiments import parts, updating
 from lasermesh.packets import state
 from lasermesh.units import PS_PER_S
 from tests.experiments.worlds import go
@@ -61,7 +61,7 @@ class Spy:
         self.engine = None
         spy = self
 
-        class Watched(simulation.PacketEngine):
+        class Watched(parts.PacketEngine):
             def install_table(self, link, label_of_flow, switch_ps, next_label, backup, new_labels):
                 switch = np.broadcast_to(switch_ps, (N,)).tolist()
                 spy.engine = self
@@ -69,7 +69,7 @@ class Spy:
                 spy.backups.append(None if backup is None else backup.tolist())
                 super().install_table(link, label_of_flow, switch_ps, next_label, backup, new_labels)
 
-        monkeypatch.setattr(simulation, "PacketEngine", Watched)
+        monkeypatch.setattr(parts, "PacketEngine", Watched)
 
     def world(self, contacts, hashes, alternate_after):
         """The run as the slow and obvious takes it."""

@@ -3,7 +3,7 @@
 import pytest
 from pyarrow.parquet import read_table
 
-from lasermesh.experiments import simulation
+from lasermesh.experiments import parts, simulation
 from lasermesh.experiments.policy_of import load_with_policy
 from lasermesh.units import PS_PER_MS, PS_PER_S
 from lasermesh.workloads import transport
@@ -220,7 +220,7 @@ def test_neither_windows_nor_threads_change_anything(tmp_path, monkeypatch, fide
     keys = {"sensing": '["eye", "other"]', "stop_s": 0.2, "duration_s": 6.0}
     found = []
     for threads, window_ps in ((1, PS_PER_MS), (2, PS_PER_MS), (1, PS_PER_MS // 7)):
-        monkeypatch.setattr(simulation, "LONGEST_WINDOW_PS", window_ps)
+        monkeypatch.setattr(parts, "LONGEST_WINDOW_PS", window_ps)
         done = Done(tmp_path, more, threads, of_plan, fidelity=fidelity, **keys)
         found.append(done.facts)
     assert found[1] == found[0]
@@ -236,8 +236,8 @@ def test_steps_in_which_nobody_sends_need_no_tables(tmp_path, monkeypatch):
     keys = {"stop_s": 15.0, "duration_s": 20.0, "fidelity": TRAINS}
     more = "[transfers]\nhandling_s = 0.002\n"
     found = []
-    for policies in (simulation.POLICIES_OF_THE_SNAPSHOT, ()):
-        monkeypatch.setattr(simulation, "POLICIES_OF_THE_SNAPSHOT", policies)
+    for policies in (parts.POLICIES_OF_THE_SNAPSHOT, ()):
+        monkeypatch.setattr(parts, "POLICIES_OF_THE_SNAPSHOT", policies)
         done = Done(tmp_path, more, every_s=7.0, **keys)
         found.append((done.facts, done.summary["links"], done.summary["routing"].pop("tables")))
     assert len(done.transfers) == 3

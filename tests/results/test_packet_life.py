@@ -170,5 +170,22 @@ def test_ids_name_flows_by_their_numbers_where_the_table_leaves_some_out():
         packet_named(run, str(1 << 40))
 
 
+def test_of_packets_of_real_programs_it_is_told_what_shows_them():
+    run = run_of()
+    run.manifest["live"] = {"verdict": "OK"}
+    names = [{"name": name, "from": "A", "to": "B"} for name in ("data", "live/A>B")]
+    run.flows = pa.Table.from_pylist(names)
+    with pytest.raises(UserError, match=r"live/A>B#0 cannot be followed: .* --capture flow:live"):
+        packet_life(run, packet_named(run, "live/A>B#0"))
+    with pytest.raises(UserError, match=r"\(its flows: data\)"):
+        packet_life(run, packet_named(run, "data#0"))
+    with pytest.raises(UserError) as caught:
+        packet_named(run, "live/A>C#0")
+    assert "did you mean" not in str(caught.value)
+    run.flows = run.flows.slice(1)
+    with pytest.raises(UserError, match=r"followed no packets; what becomes of real packets"):
+        packet_named(run, "x")
+
+
 def test_instants_are_rounded_down_as_in_captures():
     assert seconds(1_999_999_999_999) == "1.999999999"

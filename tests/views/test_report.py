@@ -164,6 +164,24 @@ def test_an_alternative_is_repeated_by_its_name():
     assert command_of(manifest) == (shlex.join([*words, "--alternative", "x", "--warm-up", "60.0"]), True)
 
 
+def test_a_live_run_is_repeated_live_with_its_command_and_options(tmp_path):
+    asked = {"experiment": "live", "sets": ["a=1"], "seed": None, "warm_up_s": None, "alternatives": []}
+    how = {"on": "new-york", "duration_s": 2.5, "gso": False, "spin_us": None, "capture": "New York"}
+    how["command"] = ["sh", "-c", "ping london"]
+    of_run = kept(tmp_path / "run", asked=asked | {"live": how}, live={"verdict": "OK"}, seed=3)
+    write_report(of_run, tmp_path / "r.html", with_plots=False)
+    tree = parsed(tmp_path / "r.html")
+    (command,) = texts(tree, ".//section[@id='reproduce']/pre")
+    assert command == (
+        "lasermesh live live --seed 3 --set a=1 --no-gso --on new-york --capture 'New York' --duration 2.5 "
+        "-- sh -c 'ping london'"
+    )
+    (note,) = texts(tree, ".//section[@id='reproduce']/p")
+    assert "not the same to the packet" in note
+    bare = {"asked": asked | {"live": dict.fromkeys(how)}, "live": {"verdict": "OK"}, "seed": 3}
+    assert command_of(bare) == ("lasermesh live live --seed 3 --set a=1", True)
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [("failed", "failed after 2 s"), ("interrupted", "was interrupted")]
 )

@@ -7,6 +7,7 @@ here, and nothing but click is imported before a command is known.
 import importlib
 import importlib.util
 import io
+import os
 import re
 import sys
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from lasermesh.errors import Interrupted, RunFailed, UserError
 
 COMMANDS = {
     "run": "Run an experiment, print its summary, keep its results in a folder.",
+    "live": "Run real applications over the mesh of an experiment, in real time.",
     "compare": "Run an experiment with varied values and seeds, tell what differs.",
     "path": "Path, round-trip time and hops between two nodes over time.",
     "throughput": "How much a network carries, beside the most that any routing could.",
@@ -28,6 +30,8 @@ COMMANDS = {
     "report": "One self-contained page about a run: figures, plots, losses, how to repeat it.",
     "graph": "The link graph at one instant.",
     "contacts": "The contact plan: who can send to whom, from when to when.",
+    "exec": "Run a command in a host of a running live mesh.",
+    "doctor": "What this machine allows of live mode, and what would help.",
     "dtn": "Store and forward: contact-graph routing over contact plans.",
     "attach": "How well guests of a mesh are connected, by choice and time to acquire.",
     "explain": "Why there is or is no link between two nodes at an instant, and why this route.",
@@ -121,6 +125,7 @@ def main(argv=None):
     exit_code : int
         0 done, 1 the run failed, 2 bad usage or file, 130 interrupted.
     """
+    _fill_closed_streams()
     try:
         code = cli.main(argv, prog_name="lasermesh", standalone_mode=False)
         sys.stdout.flush()
@@ -140,6 +145,14 @@ def main(argv=None):
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else error, EXIT_FAILED)
     # Without standalone mode click returns the code of ctx.exit(), or else what the command returned.
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def _fill_closed_streams():
+    """Have what was closed when the program started (`>&-`) lead nowhere, and no file take its place."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def _complain(message, exit_code):

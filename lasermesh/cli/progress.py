@@ -39,14 +39,17 @@ class ProgressLine:
         left = f"{wall_s * (1 - share) / share:.0f} s left" if share >= 0.01 else "just begun"
         if may_end_early and share >= 0.01:
             left = f"at most {left}"
-        text = f"{text}, {left}"
+        self._show(f"{text}, {left}", 78)
+        if over:
+            self.end()
+
+    def _show(self, text, width):
+        """Put a text over the line, as wide as that; or on a line of its own where lines stay."""
         if self._terminal:
-            click.echo(f"\r{text:<78}", nl=False, err=True)
+            click.echo(f"\r{text:<{width}}", nl=False, err=True)
         else:
             click.echo(text, err=True)
         self._open = self._terminal
-        if over:
-            self.end()
 
     def end(self):
         """End the line, so that what is printed next begins a new one."""

@@ -1,7 +1,10 @@
 """`lasermesh run`: simulates an experiment packet by packet."""
 
+import contextlib
+
 import click
 
+from lasermesh.cli.capture_options import capture_options, printing_on_stderr, takes_stdout
 from lasermesh.cli.common import (
     EXPERIMENT,
     json_option,
@@ -28,36 +31,7 @@ from lasermesh.errors import Interrupted, RunFailed
     help="Threads of the packet engine (all processors); results do not depend on it.",
 )
 @click.option("--force", is_flag=True, help="Replace the run in the folder that -o names.")
-@click.option(
-    "--capture",
-    "captures",
-    multiple=True,
-    metavar="endpoints|NODE|NODE:PEER|flow:NAME|all",
-    help="Write packets for Wireshark: what flows send and receive, what passes ports of a node, or what "
-    "becomes of a flow wherever it goes; see `lasermesh docs captures`.",
-)
-@click.option(
-    "--copies",
-    type=click.Choice(("out", "in", "both")),
-    help="Capture packets as they leave ports, as they arrive, or both: default both, out for flow: and all.",
-)
-@click.option(
-    "--capture-to",
-    "capture_file",
-    metavar="FILE",
-    help="Where to, ending in .pcapng or .pcapng.gz, instead of capture.pcapng; a name without a folder "
-    "lies in the run folder.",
-)
-@click.option(
-    "--split", is_flag=True, default=None, help="Capture each port into a file of its own, in a folder."
-)
-@click.option("--snaplen", type=int, metavar="BYTES", help="Keep so much of each packet (96: all headers).")
-@click.option("--limit", type=int, metavar="N", help="Capture so many packets at most (1,000,000).")
-@click.option(
-    "--link-type",
-    type=click.Choice(("raw", "ethernet")),
-    help="Capture IP packets (raw), or Ethernet frames.",
-)
+@capture_options
 @click.option(
     "--alternative",
     "alternatives",
@@ -76,13 +50,7 @@ def command(
     seed,
     threads,
     force,
-    captures,
-    copies,
-    capture_file,
-    split,
-    snaplen,
-    limit,
-    link_type,
+    capture,
     alternatives,
     warm_up,
     no_plot,
@@ -104,67 +72,52 @@ def command(
       lasermesh run quick --set duration_s=1 --quiet
       lasermesh run quick --capture flow:rush --capture-to rush.pcapng.gz --limit 100000
     """
-    how = {
-        "copies": copies,
-        "file": capture_file,
-        "split": split,
-        "snaplen": snaplen,
-        "limit": limit,
-        "link_type": link_type,
-    }
-    from lasermesh.experiments.running import run
-    from lasermesh.results import format_summary
-    from lasermesh.results.alternatives_text import format_alternatives
     from lasermesh.results.statuses import INTERRUPTED
 
-    progress = RunProgress(quiet)
-    try:
-        finished = run(
-            experiment,
-            sets=sets,
-            output=output,
-            seed=seed,
-            threads=threads,
-            force=force,
-            capture=_capture(captures, how),
-            on_progress=progress,
-            warn=warn,
-            warm_up_s=warm_up,
-            alternatives=alternatives,
-        )
-    finally:
-        progress.end()  # a run that was cut short leaves the line open
-    summary = finished.summary
-    are_several = "alternatives" in summary
-    warn_of_unmet_energy(summary)
-    if as_json:
-        print_json(summary)
-    elif quiet:
-        click.echo(finished.folder)
-    else:
-        print_summary(format_alternatives(summary) if are_several else format_summary(summary))
-        if not (no_plot or are_several):
-            print_latencies(finished)
-        click.echo(f"Run folder{'s, in' if are_several else ''}: {finished.folder}")
-    if are_several:
+    with contextlib.ExitStack() as undo:
+        if takes_stdout(capture, as_json):
+            stdout = undo.enter_context(printing_on_stderr())
+            capture = capture._replace(file=f"/dev/fd/{stdout}")
+        how = {"sets": sets, "output": output, "seed": seed, "threads": threads, "force": force}
+        how |= {"capture": capture, "warm_up_s": warm_up, "alternatives": alternatives}
+        finished = _run_with_progress(experiment, quiet, how)
+        summary = finished.summary
+        if as_json:
+            print_json(summary)
+        elif quiet:
+            click.echo(finished.folder)
+        else:
+            _print_finished(finished, no_plot)
+    if "alternatives" in summary:
         _end_by_status(summary)
     elif summary["status"] == INTERRUPTED:
         raise Interrupted(f"interrupted after {summary['simulated_s']:.3f} s of simulated time")
 
 
-def _capture(specs, how):
-    """The `CaptureOptions` that were given, None where nothing is to be captured."""
-    given = {name: value for name, value in how.items() if value is not None}
-    if len(specs) > 1:
-        raise click.UsageError(f"a run has one capture, and --capture is given {len(specs)} times")
-    if not specs:
-        for name in given:
-            option = {"file": "capture-to"}.get(name, name.replace("_", "-"))
-            raise click.UsageError(f"--{option} is of a capture; --capture says of what")
-        return None
-    from lasermesh.capture.options import CaptureOptions
+def _run_with_progress(experiment, quiet, how):
+    """The run that has ended, `Run` or `AlternativeRuns`; of energy that was not there it is warned."""
+    from lasermesh.experiments.running import run
 
-    return CaptureOptions(specs[0], **given)
+    progress = RunProgress(quiet)
+    try:
+        finished = run(experiment, on_progress=progress, warn=warn, **how)
+    finally:
+        progress.end()  # a run that was cut short leaves the line open
+    warn_of_unmet_energy(finished.summary)
+    return finished
+
+
+def _print_finished(finished, no_plot):
+    """Print the summary, latencies over time unless they are several runs, and where the folder is."""
+    from lasermesh.results import format_summary
+    from lasermesh.results.alternatives_text import format_alternatives
+
+    summary = finished.summary
+    are_several = "alternatives" in summary
+    print_summary(format_alternatives(summary) if are_several else format_summary(summary))
+    if not (no_plot or are_several):
+        print_latencies(finished)
+    click.echo(f"Run folder{'s, in' if are_several else ''}: {finished.folder}")
 
 
 def warn_of_unmet_energy(summary):

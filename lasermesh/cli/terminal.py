@@ -37,8 +37,14 @@ def styled(text, stream, **style):
     return click.style(text, **style) if has_colours(stream) else text
 
 
-_TITLE = re.compile(r"(?<=\n\n)(?P<title>\S+( \S+)*?)(?=:|  )|^Warning(?=: )", re.MULTILINE)
-"""The title of a section of a summary, which a colon or the headings of numbers follow; or of a warning."""
+_COLOURS = {"Warning": "yellow", "OK": "green", "DEGRADED": "yellow", "INVALID": "red"}
+"""Of words in a summary: what begins a warning, and the verdicts on a live run."""
+
+_TITLE = re.compile(
+    r"(?<=\n\n)(?P<title>\S+( \S+)*?)(?=:|  )|^Warning(?=: )|(?<=\nLive: )(OK|DEGRADED|INVALID)$",
+    re.MULTILINE,
+)
+"""The title of a section of a summary, which a colon or the headings of numbers follow; or such a word."""
 
 
 def print_summary(text):
@@ -50,9 +56,9 @@ def print_summary(text):
 
 
 def _highlighted(found):
-    """A title in bold, red above numbers of drops; the word that begins a warning."""
+    """A title in bold, red above numbers of drops; a word in its colour."""
     if found["title"] is None:
-        return click.style(found[0], fg="yellow")
+        return click.style(found[0], fg=_COLOURS[found[0]])
     is_bad = found["title"] == "Drops by cause" and found.string[found.end()] != ":"
     return click.style(found["title"], bold=True, fg="red" if is_bad else None)
 

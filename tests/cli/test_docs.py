@@ -122,6 +122,7 @@ def test_examples_are_found_in_every_topic_on_files():
     assert found == {
         "bundles",
         "faults",
+        "live",
         "models",
         "observation",
         "policies",

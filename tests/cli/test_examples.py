@@ -8,6 +8,8 @@ import pytest
 
 from lasermesh.cli import cli
 from lasermesh.experiments.running import run
+from tests.live.live_mesh import somebody
+from tests.live.people import mesh_of, person
 
 
 def with_subcommands(name, command):
@@ -22,7 +24,11 @@ for name in cli.list_commands(None):
 BUNDLES = "created_s,from,to,bytes\n0,1,5,3000\n"
 """What an example finds as bundles.csv."""
 NEEDS_A_RUN = {"plot", "report", "trace", "view"}
-TOO_SLOW_AS_PLAIN_PYTHON = NEEDS_A_RUN | {"attach", "run", "bench", "compare", "throughput"}
+NEEDS_A_MESH = {"exec"}
+NEEDS_NAMESPACES = {"live"}
+TOO_SLOW_AS_PLAIN_PYTHON = (
+    NEEDS_A_RUN | NEEDS_NAMESPACES | {"attach", "run", "bench", "compare", "throughput"}
+)
 
 
 def examples_of(command):
@@ -56,9 +62,27 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def user_of_a_mesh():
+    """Somebody whose mesh with the host tokyo runs, though it carries nothing."""
+    with person("root") as who, mesh_of(who, "sleep", "1000"):
+        yield who
+
+
 @pytest.mark.parametrize("line", all_examples())
 def test_the_example_in_the_help_text_works(run_command, tmp_path, request, line):
     (tmp_path / "bundles.csv").write_text(BUNDLES)
+    if line.split()[1] in NEEDS_A_MESH:
+        done = request.getfixturevalue("user_of_a_mesh").run("-m", *shlex.split(line))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+        return
+    if line.split()[1] in NEEDS_NAMESPACES:
+        with somebody("root") as who:
+            done = who.run("-m", *shlex.split(line), timeout_s=60)
+        assert done.returncode == 0 or "Error: the run is INVALID" in done.stderr, done.stderr
+        assert done.stdout
+        return
     if line.split()[1] in NEEDS_A_RUN:
         shutil.copytree(request.getfixturevalue("runs"), tmp_path / "runs")
     done = run_command(*shlex.split(line)[1:])

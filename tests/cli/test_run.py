@@ -330,3 +330,15 @@ def test_of_what_ends_when_all_is_done_the_time_left_is_a_bound(monkeypatch, cap
     assert capsys.readouterr().err.endswith("simulated, 0.0 M packet-hops/s, at most 90 s left\n")
     RunProgress()(AlternativesProgress(0.1, 0, 2, {"in orbit": 0.2}, 10.0, may_end_early=True))
     assert capsys.readouterr().err.endswith("in orbit 20 %, at most 90 s left\n")
+
+
+@pytest.mark.parametrize("command", [("run",), ("compare", "--vary", "packets.hop_limit=32,64")])
+def test_an_experiment_that_is_only_run_live_is_not_simulated(run_command, tmp_path, command):
+    text = 'topology = "walker-144"\nduration_s = 1.0\n[live]\nhosts = ["Tokyo", "London"]\n'
+    (tmp_path / "only.toml").write_text(text)
+    assert "flows: 0, live hosts: 2" in run_command("check", "only.toml").out
+    name, *options = command
+    done = run_command(name, "only.toml", *options)
+    assert (done.code, done.out) == (2, "")
+    assert "nothing to simulate" in done.err and "lasermesh live only.toml" in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["only.toml"]

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from lasermesh.cli import main, progress
+from lasermesh.cli.terminal import print_summary
 from lasermesh.results import Run
 from tests.cli.conftest import Done
 from tests.experiments.test_alternatives import write_alternatives
@@ -183,3 +184,16 @@ def test_of_several_alternatives_no_latencies_are_drawn(on_terminal, tmp_path, m
     monkeypatch.setattr("lasermesh.experiments.alternatives.WorkerPool", _Pool)
     done = on_terminal("run", write_alternatives(tmp_path).name, NO_COLOR="1")
     assert "Latency over time" not in done.out and done.out.endswith("Run folders, in: runs/world\n")
+
+
+@pytest.mark.parametrize(("verdict", "colour"), [("OK", "\x1b[32m"), ("DEGRADED", YELLOW), ("INVALID", RED)])
+def test_the_verdict_on_a_live_run_has_a_colour(monkeypatch, verdict, colour):
+    for name, value in {"TERM": "xterm", "NO_COLOR": ""}.items():
+        monkeypatch.setenv(name, value)
+    out = Terminal("utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out.stream)
+        print_summary(f"a: complete\n====\n\nLive: {verdict}\n  OK it is not\n\nDrops by cause: none\n")
+    _, _, _, live, remark, *_ = out.close().splitlines()
+    assert live == f"{BOLD}Live\x1b[0m: {colour}{verdict}\x1b[0m"
+    assert remark == "  OK it is not"

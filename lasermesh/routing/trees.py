@@ -26,7 +26,9 @@ class Trees(NamedTuple):
     delay_s: np.ndarray  # float64 (n_destinations, n_nodes)  inf where there is no path, and link is NONE
 
 
-def trees_towards(snapshot: Snapshot, by_hops: bool = False, with_delays: bool = True) -> Trees:
+def trees_towards(
+    snapshot: Snapshot, by_hops: bool = False, with_delays: bool = True, in_parallel: bool = True
+) -> Trees:
     """The best path from every node to every destination in use.
 
     Parameters
@@ -38,6 +40,8 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False, with_delays: bool =
         False: least delay. True: fewest hops, and of those the least delay.
     with_delays : bool
         False: only links are wanted, which is faster with a memory; `delay_s` may then be empty.
+    in_parallel : bool
+        False: by the calling thread alone. No two threads may launch parallel kernels at a time.
 
     Notes
     -----
@@ -62,7 +66,8 @@ def trees_towards(snapshot: Snapshot, by_hops: bool = False, with_delays: bool =
     tree_kernels.fill_links_by_receiver(*by_sender[:4], first_in, sender, delay_in_s, row_in)
     links = tree_kernels.TreeLinks(*by_sender, first_in.view(np.uint64), sender, delay_in_s, row_in)
     width_s, n_buckets = _bucket_sizes(delay_in_s[: first_in[-1]])
-    n_workers = min(n_labels, 2 * processors()) if _worth_two_workers(links, n_labels) else 1
+    is_much = in_parallel and _worth_two_workers(links, n_labels)
+    n_workers = min(n_labels, 2 * processors()) if is_much else 1
     memory = snapshot.memory
     if memory is not None and not by_hops and width_s > 0.0 and memory.has_room(n_nodes, n_labels):
         return Trees(*memory.trees(links, destinations, width_s, n_buckets, n_workers, with_delays))

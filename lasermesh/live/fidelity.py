@@ -36,6 +36,9 @@ them, and it is not one alone, connections have stalled for reasons that are not
 MOST_STANDSTILL_SHARE = 0.1
 """Of the time, in standstills however short: one packet in ten."""
 
+SHORTEST_RUN_S = 1.0
+"""Shares are of so long a time at least: a program that ends within ms is not judged by one pause."""
+
 OVERLOADED_S = 0.1
 """The datapath gets this far behind the clock by nothing but too much to do: machines that can be used at all
 pause for some 20 ms at most."""
@@ -174,13 +177,14 @@ def _standstills(figures):
             f"the mesh was up to {figures.longest_lag_s:.3g} s behind the clock, with more to move than this "
             "machine can; less traffic, real or simulated, or lower rates with packets.scale would do",
         )
-    stood_s, longest_s, run_s = figures.standstill_s, figures.longest_standstill_s, figures.run_s
+    stood_s, longest_s = figures.standstill_s, figures.longest_standstill_s
+    run_s = max(figures.run_s, SHORTEST_RUN_S)
     is_long = longest_s > LONG_STANDSTILL_S
     if not is_long and stood_s <= STANDSTILL_SHARE * run_s:
         return
     is_often = is_long and stood_s - longest_s > STANDSTILL_SHARE * run_s
     is_invalid = is_often or stood_s > MOST_STANDSTILL_SHARE * run_s
-    share = f" ({100 * min(stood_s / run_s, 1.0):.3g} % of the time)" if run_s > 0 else ""
+    share = f" ({100 * min(stood_s / run_s, 1.0):.3g} % of the time)"
     yield Finding(
         INVALID if is_invalid else DEGRADED,
         f"the mesh stood still for {stood_s:.3g} s in all{share}, up to {longest_s:.3g} s at once, "
@@ -214,9 +218,10 @@ def _cause_of_standstills(figures):
 
 
 def _gaps(figures):
-    if figures.lost_share > MOST_LOST_SHARE:
+    lost_share = figures.lost_share * min(figures.run_s / SHORTEST_RUN_S, 1.0)
+    if lost_share > MOST_LOST_SHARE:
         yield Finding(
-            INVALID if figures.lost_share > FAR_TOO_MUCH_LOST_SHARE else DEGRADED,
+            INVALID if lost_share > FAR_TOO_MUCH_LOST_SHARE else DEGRADED,
             f"this machine did something else for {100 * figures.lost_share:.0f} % of the time, up to "
             f"{figures.longest_gap_ms:.3g} ms at once; one with a processor to spare would help",
         )

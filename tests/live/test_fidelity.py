@@ -94,6 +94,7 @@ def stood(total_s, longest_s, late_steps=0, **more):
         ({"longest_lag_s": 0.3}, INVALID, ["0.3 s behind the clock"]),
         ({"lost_share": 0.06}, DEGRADED, ["6 % of the time", "2 ms"]),
         ({"lost_share": 0.9}, INVALID, ["90 % of the time"]),
+        ({"lost_share": 0.35, "run_s": 0.0025} | stood(0.0005, 0.0005), OK, []),  # of a program like `true`
     ],
 )
 def test_verdicts_by_cases(figures, verdict, words):

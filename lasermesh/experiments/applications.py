@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lasermesh.results import FlowCounters, FlowList, Services, Transfers, service_entries, transfer_entries
+from lasermesh.results import FlowList, Services, Transfers, service_entries, transfer_entries
 from lasermesh.traffic.kinds import BULK
 from lasermesh.units import PS_PER_S
 
@@ -23,17 +23,6 @@ def flow_list(experiment):
 def _group_of(flow):
     """What the summary puts a flow together under: its table, acknowledgements and replies apart."""
     return flow.table.name if flow.kind == flow.table.kind else f"{flow.table.name}/{flow.kind}"
-
-
-def counters_of(counters, rows):
-    """Counters of some flows alone, none of them direct: `FlowCounters`."""
-
-    def chosen(column):
-        return [column[row] for row in rows] if isinstance(column, list) else column[rows]
-
-    shared = {"upper_edges_ps": counters.upper_edges_ps}
-    own = {name: chosen(column) for name, column in counters._asdict().items() if name not in shared}
-    return FlowCounters(**own, **shared)
 
 
 def application_entries(flows, experiment, counters, engine, node_names):

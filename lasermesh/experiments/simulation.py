@@ -8,7 +8,7 @@ import numpy as np
 from lasermesh.capture.writer import unix_ns
 from lasermesh.errors import Interrupted, RunFailed, UserError
 from lasermesh.experiments import memory
-from lasermesh.experiments.applications import application_entries, counters_of
+from lasermesh.experiments.applications import application_entries
 from lasermesh.experiments.bundling import most_under_way
 from lasermesh.experiments.bundling import warm_up as warm_up_routers
 from lasermesh.experiments.fault_overlay import LinkChanges
@@ -232,8 +232,8 @@ class Simulation(Parts):
 
     def _counters_of(self, rows):
         """What came of flows in these rows of the engine: `results.FlowCounters`."""
-        counters = FlowCounters(**self.engine.flow_counters()._asdict(), upper_edges_ps=upper_edges_ps())
-        return counters_of(counters, rows)
+        counters = self.engine.flow_counters(np.asarray(rows, np.int64))
+        return FlowCounters(**counters._asdict(), upper_edges_ps=upper_edges_ps())
 
     def _drain_links(self):
         """Take in what links did since this was last done."""

@@ -21,8 +21,6 @@ from lasermesh.live.stopping import LiveStopping
 from lasermesh.live.used_paths import UsedPaths
 from lasermesh.live.warming import warm_live
 from lasermesh.packets.causes import LINK_DOWN, NO_ROUTE
-from lasermesh.packets.latency_bins import upper_edges_ps
-from lasermesh.results import FlowCounters
 from lasermesh.routing import transit_of
 from lasermesh.traffic.flows import flows_of_experiment
 from lasermesh.units import NONE, PS_PER_S, ps_from_s
@@ -185,10 +183,6 @@ class LiveSimulation(Simulation):
         used, own = self._used_pairs(), flow_list(self.experiment)
         flows = self.host_flows.listed(own, used.tolist(), self._names)
         return flows, [*range(self.host_flows.first_pair), *used.tolist()]
-
-    def _counters_of(self, rows):
-        counters = self.engine.flow_counters(np.asarray(rows, np.int64))
-        return FlowCounters(**counters._asdict(), upper_edges_ps=upper_edges_ps())
 
     def _further_entries(self):
         entry = live_entry(self)

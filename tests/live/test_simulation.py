@@ -37,13 +37,13 @@ buffer_bytes = 1048576
 class Sockets(Outside):
     """Two hosts, of which Quito sends Lima a packet every PAUSE_S, for SENDS_S at most."""
 
-    def __init__(self, lasts_s=LASTS_S, fails=False):
+    def __init__(self, lasts_s=LASTS_S):
         self._pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)]
         self.tun_fds = [theirs.fileno() for theirs, _ in self._pairs]
         self.sent = self.received = 0
         self.statuses = []
         self.is_over = False
-        self._lasts_s, self._fails = lasts_s, fails
+        self._lasts_s = lasts_s
 
     def begin(self):
         self._began = time.monotonic()
